@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include "replica-error.h"
+
+G_BEGIN_DECLS
+
+/**
+ * ReplicaLinkState:
+ * @REPLICA_LINK_OFFLINE: not connected; a jittered back-off is running (or the link was never started)
+ * @REPLICA_LINK_CONNECTING: a connection is being made
+ * @REPLICA_LINK_ONLINE: connected, and heard from within hold + margin
+ */
+typedef enum {
+  REPLICA_LINK_OFFLINE,
+  REPLICA_LINK_CONNECTING,
+  REPLICA_LINK_ONLINE,
+} ReplicaLinkState;
+
+#define REPLICA_TYPE_LINK (replica_link_get_type ())
+
+/**
+ * ReplicaLink:
+ *
+ * One multiplexed connection to a silo, for all the views of a program. Lives in the thread-default main
+ * context of the thread that made it, and emits there; never blocks. Reconnects by itself (0.25 s doubling to
+ * 8 s, jittered ±50 %), pings to measure the round trip, and measures goodput from what it receives.
+ *
+ * Properties: `uri` (construct-only), `state` (notify), `rtt-us` (gint64, -1 unknown), `goodput` (double, bytes/s,
+ * 0 unknown), `last-error` (string, nullable: why it is not online).
+ */
+REPLICA_PUBLIC
+G_DECLARE_FINAL_TYPE (ReplicaLink, replica_link, REPLICA, LINK, GObject)
+
+/* @uri: http://HOST:PORT (or ws://) of a silo, no path. NULL with REPLICA_ERROR_INVALID. */
+REPLICA_PUBLIC ReplicaLink *replica_link_new (const char *uri, GError **error);
+REPLICA_PUBLIC void replica_link_start (ReplicaLink *self);
+REPLICA_PUBLIC void replica_link_stop (ReplicaLink *self);
+REPLICA_PUBLIC const char *replica_link_get_uri (ReplicaLink *self);
+REPLICA_PUBLIC ReplicaLinkState replica_link_get_state (ReplicaLink *self);
+REPLICA_PUBLIC gint64 replica_link_get_rtt_us (ReplicaLink *self);
+REPLICA_PUBLIC double replica_link_get_goodput (ReplicaLink *self);
+REPLICA_PUBLIC const char *replica_link_get_last_error (ReplicaLink *self);
+
+/**
+ * replica_link_fetch_async:
+ * @path: an HTTP path and query on the same silo, as `/v1/screens`
+ * @accept: (nullable): an Accept header, %NULL for JSON
+ * @if_none_match: (nullable): a token text to hold on
+ * @wait_s: for `Prefer: wait=N` together with @if_none_match; 0 none
+ *
+ * A plain HTTP request beside the views. The finish function returns the body, with @etag (out, nullable) the new
+ * token text; an HTTP error becomes a %REPLICA_ERROR with the server's message. A 304 is %NULL without error.
+ */
+REPLICA_PUBLIC void replica_link_fetch_async (ReplicaLink *self, const char *path, const char *accept,
+                                              const char *if_none_match, guint wait_s, GCancellable *cancellable,
+                                              GAsyncReadyCallback callback, gpointer user_data);
+REPLICA_PUBLIC GBytes *replica_link_fetch_finish (ReplicaLink *self, GAsyncResult *result, char **etag, GError **error);
+
+/* POST @body to a source; @content_type: application/x-ndjson, application/json or text/csv. The finish function
+ * gives the events accepted and the sequence of the last; the error's message names line and field. */
+REPLICA_PUBLIC void replica_link_publish_async (ReplicaLink *self, const char *source, GBytes *body,
+                                                const char *content_type, GCancellable *cancellable,
+                                                GAsyncReadyCallback callback, gpointer user_data);
+REPLICA_PUBLIC gboolean replica_link_publish_finish (ReplicaLink *self, GAsyncResult *result, guint64 *accepted,
+                                                     guint64 *sequence, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "replica-link.h"
+#include "replica-diff.h"
+
+G_BEGIN_DECLS
+
+#define REPLICA_TYPE_VIEW (replica_view_get_type ())
+
+/**
+ * ReplicaView:
+ *
+ * The local replica of one projection: runs the poll loop on its link, keeps the newest snapshot, holds it still
+ * while frozen. Same thread as its link.
+ *
+ * Properties: `path` (notify), `frozen`, `snapshot` (the one to show), `error` (string, nullable: what the server said
+ * of this path, cleared by the next good answer), `n-received`, `n-skipped` (snapshots that the server made and
+ * this view never saw, by the serials), `n-behind` (while frozen: snapshots newer than the one shown), `live`
+ * (gboolean: the link is online and the last poll was answered without error within hold + margin).
+ *
+ * Signals: `snapshot` (ReplicaSnapshot *snapshot, ReplicaDiff *diff): the picture to show changed; on thaw it comes
+ * once, with the diff of everything missed. A token that goes back within an epoch is refused.
+ */
+REPLICA_PUBLIC
+G_DECLARE_FINAL_TYPE (ReplicaView, replica_view, REPLICA, VIEW, GObject)
+
+REPLICA_PUBLIC ReplicaView *replica_view_new (ReplicaLink *link, const char *path);
+REPLICA_PUBLIC void replica_view_start (ReplicaView *self); /* also when the link is not online yet */
+REPLICA_PUBLIC void replica_view_stop (ReplicaView *self);  /* withdraws the outstanding poll; keeps the snapshot */
+REPLICA_PUBLIC const char *replica_view_get_path (ReplicaView *self);
+/* Another question, as the filter is typed: the snapshot shown stays until the first answer to it. */
+REPLICA_PUBLIC void replica_view_set_path (ReplicaView *self, const char *path);
+REPLICA_PUBLIC gboolean replica_view_get_frozen (ReplicaView *self);
+REPLICA_PUBLIC void replica_view_set_frozen (ReplicaView *self, gboolean frozen);
+REPLICA_PUBLIC ReplicaSnapshot *replica_view_get_snapshot (ReplicaView *self); /* (transfer none) (nullable) */
+REPLICA_PUBLIC gboolean replica_view_get_live (ReplicaView *self);
+REPLICA_PUBLIC const char *replica_view_get_error (ReplicaView *self);
+REPLICA_PUBLIC guint64 replica_view_get_n_received (ReplicaView *self);
+REPLICA_PUBLIC guint64 replica_view_get_n_skipped (ReplicaView *self);
+REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);
+/* At most one snapshot shown per this many ms, whatever the server's cap; 0: as the server sends. */
+REPLICA_PUBLIC void replica_view_set_min_interval_ms (ReplicaView *self, guint min_interval_ms);
+REPLICA_PUBLIC void replica_view_set_hold_ms (ReplicaView *self, guint hold_ms);
+/* Microseconds by which what is shown may be out of date, or -1 without a snapshot: 0 ≤ age. While live and not
+ * frozen: the time since the server last confirmed that this snapshot is the newest (an answer, `unchanged` or
+ * a held poll count as confirmation); otherwise the time since that last confirmation. By the monotonic clock. */
+REPLICA_PUBLIC gint64 replica_view_get_age_us (ReplicaView *self);
+
+G_END_DECLS

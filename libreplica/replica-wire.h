@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "replica-error.h"
+#include "replica-snapshot.h"
+
+/* The messages of `synoptic.v1` and the layout of a snapshot: the normative text is docs/protocol.md; this is
+ * the same in C, for both ends. Internal to the repository. All integers little-endian. Fields named
+ * "reserved" are written 0 and refused when not 0. */
+
+G_BEGIN_DECLS
+
+#define REPLICA_WIRE_PROTOCOL "synoptic.v1"
+#define REPLICA_WIRE_ENDPOINT "/v1/replica"
+#define REPLICA_WIRE_PATH_MAX 8192
+#define REPLICA_WIRE_HOLD_DEFAULT_MS 10000
+#define REPLICA_WIRE_HOLD_MAX_MS 30000
+/* A client's message: a poll with the longest path. */
+#define REPLICA_WIRE_REQUEST_MAX (sizeof (ReplicaWirePoll) + REPLICA_WIRE_PATH_MAX)
+
+enum {
+  REPLICA_WIRE_POLL = 0x01,      /* client → server */
+  REPLICA_WIRE_WITHDRAW = 0x02,  /* client → server: forget this view and its outstanding poll */
+  REPLICA_WIRE_SNAPSHOT = 0x81,  /* server → client: the answers to a poll */
+  REPLICA_WIRE_UNCHANGED = 0x82,
+  REPLICA_WIRE_ERROR = 0x83,
+};
+
+enum { REPLICA_WIRE_ACCEPT_FULL = 1 << 0 }; /* must be set; other bits are reserved */
+enum { REPLICA_WIRE_FORM_FULL = 1 };
+
+typedef struct {
+  guint8 type;        /* REPLICA_WIRE_POLL */
+  guint8 accept;
+  guint16 path_bytes; /* 0: the path of this view's poll before, on this connection */
+  guint32 view;       /* chosen by the client, any number */
+  guint64 epoch;      /* the token held; 0, 0: none */
+  guint64 serial;
+  guint32 hold_ms;
+  guint32 reserved;
+  /* then the path, UTF-8 */
+} ReplicaWirePoll;
+
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_WITHDRAW */
+  guint8 reserved[3];
+  guint32 view;
+} ReplicaWireWithdraw;
+
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_SNAPSHOT */
+  guint8 form;
+  guint16 reserved0;
+  guint32 view;
+  guint32 body_bytes;
+  guint32 reserved1;
+  /* then the snapshot */
+} ReplicaWireSnapshotHead;
+
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_UNCHANGED */
+  guint8 reserved[3];
+  guint32 view;
+  guint64 epoch;
+  guint64 serial;
+} ReplicaWireUnchanged;
+
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_ERROR */
+  guint8 reserved0;
+  guint16 code; /* ReplicaError */
+  guint32 view;
+  guint32 retry_ms; /* 0: no use to ask the same again */
+  guint32 message_bytes;
+  /* then the message, UTF-8 */
+} ReplicaWireErrorHead;
+
+G_STATIC_ASSERT (sizeof (ReplicaWirePoll) == 32);
+G_STATIC_ASSERT (sizeof (ReplicaWireWithdraw) == 8);
+G_STATIC_ASSERT (sizeof (ReplicaWireSnapshotHead) == 16);
+G_STATIC_ASSERT (sizeof (ReplicaWireUnchanged) == 24);
+G_STATIC_ASSERT (sizeof (ReplicaWireErrorHead) == 16);
+
+/* ---- the layout of a snapshot; every offset counts from its first byte and is 8-aligned ---- */
+
+#define REPLICA_WIRE_MAGIC 0x534e5953u /* "SYNS" */
+#define REPLICA_WIRE_VERSION 1
+
+typedef struct {
+  guint32 magic;
+  guint16 version;
+  guint16 reserved0;
+  guint64 epoch;
+  guint64 serial;
+  gint64 time_us;
+  guint32 size_bytes; /* the whole snapshot */
+  guint32 n_rows;
+  guint32 n_columns;
+  guint32 columns_offset; /* n_columns × ReplicaWireColumn */
+  guint32 n_frontier;
+  guint32 frontier_offset; /* n_frontier × ReplicaWireFrontier */
+  guint32 path_offset;     /* texts (path, names) are UTF-8 with a NUL after them that is not counted */
+  guint32 path_bytes;
+} ReplicaWireSnapshot;
+
+enum { REPLICA_WIRE_COLUMN_KEY = 1 << 0 };
+
+typedef struct {
+  guint32 name_offset;
+  guint32 name_bytes;
+  guint8 type; /* ReplicaType */
+  guint8 scale;
+  guint8 width;
+  guint8 flags;
+  guint32 data_offset; /* n_rows × width bytes */
+  guint32 validity_offset; /* 0: no nulls; otherwise (n_rows + 7) / 8 bytes */
+  guint32 n_dict;
+  guint32 dict_offsets_offset; /* strings: (n_dict + 1) × guint32 */
+  guint32 dict_bytes_offset;
+} ReplicaWireColumn;
+
+typedef struct {
+  guint32 name_offset;
+  guint32 name_bytes;
+  guint64 sequence;
+} ReplicaWireFrontier;
+
+G_STATIC_ASSERT (sizeof (ReplicaWireSnapshot) == 64);
+G_STATIC_ASSERT (sizeof (ReplicaWireColumn) == 32);
+G_STATIC_ASSERT (sizeof (ReplicaWireFrontier) == 16);
+G_STATIC_ASSERT (G_BYTE_ORDER == G_LITTLE_ENDIAN); /* the layout is mapped, not translated */
+
+G_END_DECLS

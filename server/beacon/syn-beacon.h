@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "syn-silo.h"
+#include "syn-poll.h"
+
+/* Lane beacons: the replica of a projection nearest to its readers. All polls of one lane for one path hang on one beacon, which
+ * holds the newest snapshot and has at most one poll of its own outstanding at the owner: a snapshot crosses to the lane
+ * once however many wait. Born of the first poll, gone two holds after the last. */
+
+G_BEGIN_DECLS
+
+typedef struct _SynBeaconSet SynBeaconSet; /* the beacons of one lane */
+typedef struct _SynBeacon SynBeacon;
+typedef struct _SynWaiter SynWaiter;
+
+typedef enum { SYN_ANSWER_SNAPSHOT, SYN_ANSWER_UNCHANGED, SYN_ANSWER_ERROR } SynAnswer;
+
+/* On the lane. @snapshot (transfer none) for SNAPSHOT, and for UNCHANGED the token is the waiter's own. @retry_ms: 0, or when to ask
+ * again (OVERLOADED, UNAVAILABLE). May poll again from within. Never called from within syn_beacon_set_poll(). */
+typedef void (*SynWaiterFunc) (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const GError *error, guint retry_ms);
+
+/* A parked poll: embedded in whatever waits (a view of a connection, an HTTP request): at most 128 bytes. Zero it before first use. */
+struct _SynWaiter {
+  SynWaiter *next, **pprev; /* pprev: NULL when not waiting */
+  SynBeacon *beacon;        /* where it waits, and where it waited last: kept so that the next poll needs no look-up */
+  ReplicaToken token;
+  SynTimer timer;
+  SynWaiterFunc func;
+};
+
+/* Resolves a path: see syn_projection_resolve(). Given by main.c, for the beacons know no projections. */
+typedef gboolean (*SynResolveFunc) (const char *path, const char **type, char **canonical, gpointer user_data, GError **error);
+
+/* One set per lane, in its slot; made on first use on the lane's thread. @resolve is set once for the silo before it starts. */
+void syn_beacons_set_resolver (SynSilo *silo, SynResolveFunc resolve, gpointer user_data);
+SynBeaconSet *syn_beacon_set_for_lane (SynLane *lane);
+/* Parks @waiter for @path (NULL: the path of its poll before). An error in the path is answered like any error. The answer comes
+ * later, always exactly once, unless cancelled. */
+void syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, ReplicaToken token, guint hold_ms, SynWaiterFunc func);
+void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
+void syn_waiter_forget (SynWaiter *waiter);  /* cancel, and let go of the beacon: before the waiter's memory goes */
+/* Answers every waiter (UNAVAILABLE) and lets go of all: when the lane drains. */
+void syn_beacon_set_drain (SynBeaconSet *self);
+/* For /v1/status: counts over all lanes; any thread. */
+typedef struct { guint beacons; guint waiting; } SynBeaconStatus;
+void syn_beacons_get_status (SynSilo *silo, SynBeaconStatus *status);
+
+G_END_DECLS

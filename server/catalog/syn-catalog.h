@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include "syn-expr.h"
+
+/* The catalog: what a silo serves, from JSON files, checked whole before anything starts. Immutable, refcounted, shared by
+ * all lanes. Errors: SYN_ERROR_INVALID, "FILE:LINE: projection \"market/quotes\", column \"vwap\": …". */
+
+G_BEGIN_DECLS
+
+typedef enum { SYN_SOURCE_HTTP, SYN_SOURCE_FILE, SYN_SOURCE_SIMULATOR, SYN_SOURCE_HOST } SynSourceKind;
+typedef enum { SYN_FILE_CSV, SYN_FILE_NDJSON } SynFileFormat;
+
+/* A field of a source: its name and type, and how it is read. */
+typedef struct {
+  char *name;
+  ReplicaType type;
+  guint8 scale;
+  char *column;        /* the name it has in JSON and CSV; the field's own unless `"column"` says otherwise */
+  gint64 unit_us_num;  /* timestamps given as numbers: `"unit"`: "s" "ms" "us" "ns"; 0: RFC 3339 text */
+  gint64 unit_us_den;  /*   µs = number × num / den, cut towards the past */
+  gint64 epoch_us;     /*   plus `"epoch"` (RFC 3339), 1970 unless given */
+} SynFieldSpec;
+
+typedef struct {
+  char *name;
+  SynSourceKind kind;
+  guint n_fields;
+  SynFieldSpec *fields;
+  SynSchema *schema; /* of the fields, in order */
+  /* file */
+  char *path;            /* absolute: relative ones count from the catalog's folder */
+  SynFileFormat format;  /* `"format"`, or by the name: .csv .ndjson .jsonl, before .zst */
+  char **columns;        /* (nullable) CSV without a header line: `"columns": [..]`, "" skips one */
+  gboolean follow;       /* goes on as the file grows (plain files only) */
+  double speed;          /* × real time by `"time"`; 0: max */
+  int time_field;        /* index of the `"time"` field; -1 */
+  /* simulator */
+  guint instruments;
+  guint rate;            /* events/s on average */
+  guint64 seed;
+  double burst;          /* the peak of a burst as a multiple of rate, ≥ 1 */
+  guint64 limit;         /* events after which it stops; 0: none. With speed 0 (`"speed": "max"`) as fast as taken. */
+  gint64 start_us;       /* event time of the first event; 0: now */
+  /* host */
+  guint interval_ms;
+  guint processes;       /* how many of the busiest */
+  char *host_table;      /* which: "cpu" "memory" "disk" "network" "process" "load" */
+} SynSourceSpec;
+
+typedef enum {
+  SYN_AGGREGATE_FIRST, SYN_AGGREGATE_LAST, SYN_AGGREGATE_MIN, SYN_AGGREGATE_MAX, SYN_AGGREGATE_SUM,
+  SYN_AGGREGATE_COUNT, SYN_AGGREGATE_MEAN,
+} SynAggregateKind;
+
+/* One aggregate over events: hidden state of a projection's row. */
+typedef struct {
+  SynAggregateKind kind;
+  SynExpr *argument;    /* (nullable): count() */
+  SynProgram *program;  /* @argument over the source's schema; NULL with it */
+  ReplicaType type;     /* of the result */
+  guint8 scale;
+} SynAggregateSpec;
+
+/* One column: an expression over the aggregates (named "$0", "$1", …), the key columns and other columns. */
+typedef struct {
+  char *name;
+  char *text;           /* as written */
+  int aggregate;        /* the index of the one aggregate it is, or -1: evaluate @program */
+  SynProgram *program;  /* over SynProjectionSpec.work */
+  ReplicaType type;
+  guint8 scale;
+} SynOutputSpec;
+
+typedef struct {
+  char *name;                   /* the path */
+  const SynSourceSpec *source;
+  guint n_keys;
+  guint *keys;                  /* field indexes */
+  gint64 window_us;             /* 0: none; tumbling, aligned to 1970 */
+  gint64 keep_us;               /* windows: how much of the past is kept, counted back from the newest event time; 0: all */
+  int time_field;               /* windows: `"on"` */
+  SynProgram *where;            /* (nullable): events that count, over the source's schema */
+  guint n_aggregates;
+  SynAggregateSpec *aggregates;
+  guint n_outputs;
+  SynOutputSpec *outputs;
+  guint *order;                 /* outputs in the order in which they can be evaluated */
+  SynSchema *work;              /* keys, window start, "$i" aggregates, outputs: what output programs see, in this order */
+  SynSchema *schema;            /* of the snapshot: keys, then the window's start (a key too), then outputs */
+  guint min_interval_ms;
+} SynProjectionSpec;
+
+typedef struct _SynCatalog SynCatalog;
+
+SynCatalog *syn_catalog_load (const char *const *files, GError **error);
+/* From text, for tests and fuzzing; @name stands in errors, relative paths count from @dir. */
+SynCatalog *syn_catalog_parse (const char *name, const char *dir, const char *json, gssize length, GError **error);
+SynCatalog *syn_catalog_ref (SynCatalog *self);
+void syn_catalog_unref (SynCatalog *self);
+guint syn_catalog_get_n_sources (SynCatalog *self);
+const SynSourceSpec *syn_catalog_get_source (SynCatalog *self, guint index);
+const SynSourceSpec *syn_catalog_find_source (SynCatalog *self, const char *name);
+guint syn_catalog_get_n_projections (SynCatalog *self);
+const SynProjectionSpec *syn_catalog_get_projection (SynCatalog *self, guint index);
+const SynProjectionSpec *syn_catalog_find_projection (SynCatalog *self, const char *name);
+/* The body of GET /v1/screens: {"screens":[{"name","title","panels":[{"kind","path","title","sort","follows"}]}]} */
+const char *syn_catalog_get_screens_json (SynCatalog *self, gsize *length);
+guint syn_catalog_get_n_screens (SynCatalog *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynCatalog, syn_catalog_unref)
+
+G_END_DECLS

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "syn-silo.h"
+#include "syn-catalog.h"
+#include "syn-poll.h"
+
+/* The grains that own snapshots: "projection/PATH" (always-on, fed by its source) and "query/CANONICAL" (on-demand:
+ * where, select, sort, limit over one projection; polls it as any reader does; collected when idle). */
+
+G_BEGIN_DECLS
+
+#define SYN_PROJECTION_GRAIN "projection"
+#define SYN_QUERY_GRAIN "query"
+
+void syn_projections_register (SynSilo *silo, SynCatalog *catalog);
+
+/* A path with query, `market/quotes?where=…`, percent-encoded as in a URL ('+' is a space), to the grain that answers it and the
+ * canonical path. Checks everything that can be: names, types, syntax. Errors: NOT_FOUND (with a suggestion), INVALID (naming the
+ * parameter and the position), TOO_LARGE. @type: static. Any thread. @user_data: the SynCatalog. */
+gboolean syn_projection_resolve (const char *path, const char **type, char **canonical, gpointer user_data, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Every limit that a stranger could push against, in one place. Each has a test; docs/operations.md lists them. */
+
+/* publish */
+#define SYN_MAX_BODY_BYTES (64u << 20)       /* one POST; above: TOO_LARGE */
+#define SYN_MAX_LINE_BYTES (1u << 20)        /* one event of NDJSON or CSV; above: TOO_LARGE, naming the line */
+#define SYN_MAX_STRING_BYTES (64u << 10)     /* one string value */
+#define SYN_MAX_EVENTS_PER_BATCH (1u << 20)  /* one POST */
+#define SYN_MAX_BATCHES_IN_FLIGHT 64         /* per source; above: OVERLOADED */
+
+/* catalog */
+#define SYN_MAX_CATALOG_BYTES (16u << 20)
+#define SYN_MAX_FIELDS 256
+#define SYN_MAX_COLUMNS 256
+#define SYN_MAX_NAME_BYTES 128
+#define SYN_MAX_SOURCES 4096
+#define SYN_MAX_PROJECTIONS 65536
+
+/* expressions and queries */
+#define SYN_MAX_EXPR_BYTES 4096
+#define SYN_MAX_EXPR_DEPTH 64
+#define SYN_MAX_QUERY_BYTES 8192             /* the whole path and query, decoded */
+#define SYN_MAX_SORT_COLUMNS 16
+
+/* projections */
+#define SYN_MAX_ROWS (8u << 20)              /* of one projection; an event that needs one more is dropped and counted */
+#define SYN_MIN_INTERVAL_MS 1000             /* the cap, unless the catalog says otherwise */
+
+/* grains */
+#define SYN_MAX_MAILBOX 4096                 /* messages waiting for one activation; above: OVERLOADED */
+#define SYN_MAX_ACTIVATIONS_PER_LANE (1u << 20)
+#define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */
+
+/* front */
+#define SYN_MAX_CONNECTIONS 100000
+#define SYN_MAX_HTTP_CONNECTIONS 8192
+#define SYN_MAX_VIEWS_PER_CONNECTION 1024
+#define SYN_MAX_HELD_POLLS 200000            /* per lane */
+#define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for */
+#define SYN_HOLD_DEFAULT_MS 10000
+#define SYN_HOLD_MAX_MS 30000
+#define SYN_STALL_MS 60000                   /* a connection that takes no byte of a pending answer for so long is closed */
+#define SYN_HTTP_IDLE_MS 60000               /* a keep-alive connection without a request */
+#define SYN_DRAIN_MS 3000                    /* from SIGTERM to the end, at most */

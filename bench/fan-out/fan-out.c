@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Fan-out of one snapshot: N clients wait, one snapshot is made, each gets it and asks again. Measures the server's CPU time for a
+ * delivery with its next poll, and its memory per waiting client, against a bare-epoll server that does only that
+ * (floor-server.c), with the same client in the same run.
+ *
+ *   fan-out SYNOPTICD FLOOR_SERVER [--clients N] [--bytes N] [--rounds N] */
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "pollers.h"
+
+static gint n_clients = 1000, n_bytes = 16384, n_rounds = 15;
+
+static const GOptionEntry entries[] = {
+  { "clients", 0, 0, G_OPTION_ARG_INT, &n_clients, "Waiting clients", "N" },
+  { "bytes", 0, 0, G_OPTION_ARG_INT, &n_bytes, "Size of the snapshot", "N" },
+  { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "Snapshots", "N" },
+  { NULL }
+};
+
+static const char catalog[] =
+  "{ \"sources\": [ { \"name\": \"events\", \"kind\": \"http\", \"fields\": { \"id\": \"string\", \"a\": \"int64\" } } ],"
+  "  \"projections\": [ { \"name\": \"hot\", \"from\": \"events\", \"key\": [\"id\"], \"min_interval_ms\": 0, \"columns\": {"
+  "     \"a\": \"last(a)\", \"b\": \"first(a)\", \"c\": \"min(a)\", \"d\": \"max(a)\", \"e\": \"sum(a)\", \"f\": \"count()\" } } ] }";
+
+static void
+publish (guint16 port, const char *body)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  g_autofree char *request = g_strdup_printf ("POST /v1/sources/events/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                                              "Content-Type: application/x-ndjson\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
+                                              strlen (body), body);
+  char answer[4096];
+  gssize got, total = 0;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) != 0
+      || write (fd, request, strlen (request)) != (gssize) strlen (request))
+    exit (1);
+  while (total < (gssize) sizeof answer - 1 && (got = read (fd, answer + total, sizeof answer - 1 - (gsize) total)) > 0)
+    total += got;
+  answer[total] = '\0';
+  close (fd);
+  if (strstr (answer, " 200 ") == NULL)
+    {
+      g_printerr ("publish failed: %s\n", answer);
+      exit (1);
+    }
+}
+
+typedef struct {
+  BenchProcess *process;
+  Pollers *pollers;
+  BenchSeries *cpu;
+  gsize bytes_per_client;
+  gsize body_bytes;
+  guint round;
+} Side;
+
+static void
+trigger (Side *side, gboolean is_floor)
+{
+  if (is_floor)
+    {
+      if (write (side->process->stdin_fd, "!", 1) != 1)
+        exit (1);
+    }
+  else
+    {
+      g_autofree char *event = g_strdup_printf ("{\"id\":\"row-0\",\"a\":%u}\n", ++side->round);
+      publish (side->process->port, event);
+    }
+}
+
+static void
+start (Side *side, const char *const *argv, const char *path, gboolean is_floor, const char *rows)
+{
+  gsize before;
+
+  side->process = bench_process_start (argv);
+  if (!is_floor)
+    publish (side->process->port, rows);
+  before = bench_process_rss_bytes (side->process->pid);
+  side->pollers = pollers_new (side->process->port, path, (guint) n_clients);
+  if (is_floor)
+    {
+      /* The floor answers only when told: let all the polls arrive first. */
+      double cpu_us = -1;
+
+      pollers_pump (side->pollers);
+      while (cpu_us != bench_process_cpu_us (side->process->pid))
+        {
+          cpu_us = bench_process_cpu_us (side->process->pid);
+          g_usleep (50000);
+          pollers_pump (side->pollers);
+        }
+      trigger (side, TRUE);
+    }
+  side->body_bytes = pollers_wait_round (side->pollers);
+  side->bytes_per_client = (bench_process_rss_bytes (side->process->pid) - before) / (gsize) n_clients;
+}
+
+/* Until the server has been quiet for 20 ms: all the polls of this round are parked. */
+static double
+settled_cpu_us (Side *side)
+{
+  double before, now = bench_process_cpu_us (side->process->pid);
+
+  do
+    {
+      before = now;
+      g_usleep (20000);
+      now = bench_process_cpu_us (side->process->pid);
+    }
+  while (now - before > 200);
+  return now;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GOptionContext) options = g_option_context_new ("SYNOPTICD FLOOR_SERVER");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GString) rows = g_string_new (NULL);
+  g_autofree char *folder = NULL, *catalog_path = NULL, *data_path = NULL, *bytes_text = NULL, *title = NULL;
+  struct rlimit limit;
+  Side ours = { .cpu = bench_series_new ("synopticd") }, base = { .cpu = bench_series_new ("bare epoll") };
+
+  g_option_context_add_main_entries (options, entries, NULL);
+  if (!g_option_context_parse (options, &argc, &argv, &error) || argc != 3)
+    {
+      g_printerr ("%s\n", error != NULL ? error->message : "usage: fan-out SYNOPTICD FLOOR_SERVER");
+      return 2;
+    }
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
+
+  folder = g_dir_make_tmp ("synoptic-bench-XXXXXX", &error);
+  g_assert_no_error (error);
+  catalog_path = g_build_filename (folder, "catalog.json", NULL);
+  data_path = g_build_filename (folder, "data", NULL);
+  g_file_set_contents (catalog_path, catalog, -1, &error);
+  g_assert_no_error (error);
+  /* Seven columns of 8 bytes (the key's code has 4) and about 10 bytes of dictionary a row. */
+  for (int i = 0; i < MAX (1, n_bytes / 67); i++)
+    g_string_append_printf (rows, "{\"id\":\"row-%d\",\"a\":%d}\n", i, i);
+
+  start (&ours, (const char *const[]) { argv[1], "--catalog", catalog_path, "--data", data_path, "--listen", "127.0.0.1:0", NULL },
+         "hot", FALSE, rows->str);
+  bytes_text = g_strdup_printf ("%" G_GSIZE_FORMAT, ours.body_bytes);
+  start (&base, (const char *const[]) { argv[2], bytes_text, NULL }, "hot", TRUE, NULL);
+
+  for (int round = 0; round < n_rounds + 2; round++)
+    for (guint which = 0; which < 2; which++)
+      {
+        Side *side = which == 0 ? &base : &ours;
+        double before = settled_cpu_us (side);
+
+        trigger (side, which == 0);
+        pollers_wait_round (side->pollers);
+        if (round >= 2) /* the first ones warm up */
+          bench_series_add (side->cpu, (settled_cpu_us (side) - before) / n_clients);
+      }
+
+  title = g_strdup_printf ("%d clients × %" G_GSIZE_FORMAT " bytes", n_clients, ours.body_bytes);
+  bench_report (title, ours.cpu, base.cpu, "µs CPU");
+  g_print ("%-34s %-10s %9.2f        %-14s %9.2f        KB of memory per waiting client\n", "", "synopticd",
+           (double) ours.bytes_per_client / 1024, "bare epoll", (double) base.bytes_per_client / 1024);
+
+  pollers_free (ours.pollers);
+  pollers_free (base.pollers);
+  bench_process_stop (ours.process);
+  bench_process_stop (base.process);
+  bench_series_free (ours.cpu);
+  bench_series_free (base.cpu);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autofree char *file = g_build_filename (data_path, (const char *[]) { "incarnation", "lock", "format" }[i], NULL);
+      g_unlink (file);
+    }
+  g_rmdir (data_path);
+  g_unlink (catalog_path);
+  g_rmdir (folder);
+  return 0;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The grid of the terminal dashboard. The selection is a row key, not a position, so that it stays on its row when rows come, go or
+ * are sorted anew; the scroll offset stays put unless the selection would leave the window. Column widths only grow while
+ * the columns stay the same, so that the picture does not twitch. Key columns stay in sight when columns are scrolled. */
+#include "tui-grid.h"
+
+#include <string.h>
+
+#include "tui-format.h"
+
+#define MAX_TEXT_WIDTH 40 /* of a string column */
+
+struct _TuiGrid {
+  ReplicaIndex *index;       /* (owned) */
+  ReplicaDiff *diff;         /* (owned) (nullable) */
+  char *selected_key;        /* (owned) (nullable): the first row while nothing was chosen */
+  guint selected;            /* position of the selection when last known */
+  guint top;                 /* first position in sight */
+  guint first_column;        /* first non-key column in sight */
+  GArray *widths;            /* guint, a column */
+  GArray *decimals;          /* guint, a column */
+  char *columns_signature;   /* (owned) (nullable): names and types that widths are for */
+  gboolean marks;
+};
+
+TuiGrid *
+tui_grid_new (void)
+{
+  TuiGrid *self = g_new0 (TuiGrid, 1);
+
+  self->index = replica_index_new ();
+  self->widths = g_array_new (FALSE, TRUE, sizeof (guint));
+  self->decimals = g_array_new (FALSE, TRUE, sizeof (guint));
+  self->marks = TRUE;
+  return self;
+}
+
+void
+tui_grid_free (TuiGrid *self)
+{
+  g_object_unref (self->index);
+  g_clear_pointer (&self->diff, replica_diff_unref);
+  g_free (self->selected_key);
+  g_array_unref (self->widths);
+  g_array_unref (self->decimals);
+  g_free (self->columns_signature);
+  g_free (self);
+}
+
+static char *
+make_signature (ReplicaSnapshot *snapshot)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < replica_snapshot_get_n_columns (snapshot); i++)
+    {
+      const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
+      g_string_append_printf (text, "%s:%d,", column->name, column->type);
+    }
+  return g_string_free (text, FALSE);
+}
+
+/* What a column head says; times say their clock. */
+static char *
+make_head (const ReplicaColumn *column, const char *sort)
+{
+  const char *arrow = "";
+
+  if (sort != NULL)
+    {
+      gboolean down = sort[0] == '-';
+      gsize length = strcspn (sort + down, ",");
+
+      if (strlen (column->name) == length && strncmp (column->name, sort + down, length) == 0)
+        arrow = down ? "▼" : "▲";
+    }
+  return g_strconcat (column->name, column->type == REPLICA_TYPE_TIMESTAMP ? " UTC" : "", arrow, NULL);
+}
+
+static void
+measure_columns (TuiGrid *self, ReplicaSnapshot *snapshot)
+{
+  g_autofree char *signature = make_signature (snapshot);
+  guint n_columns = replica_snapshot_get_n_columns (snapshot);
+
+  if (g_strcmp0 (signature, self->columns_signature) != 0)
+    {
+      g_array_set_size (self->widths, 0);
+      g_array_set_size (self->decimals, 0);
+      g_array_set_size (self->widths, n_columns);
+      g_array_set_size (self->decimals, n_columns);
+      self->first_column = 0;
+      g_free (self->columns_signature);
+      self->columns_signature = g_steal_pointer (&signature);
+    }
+  for (guint i = 0; i < n_columns; i++)
+    {
+      const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
+      g_autofree char *head = make_head (column, NULL);
+      guint *width = &g_array_index (self->widths, guint, i), *decimals = &g_array_index (self->decimals, guint, i);
+
+      *decimals = MAX (*decimals, tui_format_decimals (column));
+      *width = MAX (*width, tui_text_width (head) + 1); /* room for the arrow */
+      for (guint row = 0; row < MIN (column->n_rows, 1000); row++)
+        {
+          char buffer[REPLICA_TEXT_MAX];
+          guint needed = tui_text_width (tui_format_cell (column, row, *decimals, buffer));
+
+          *width = MAX (*width, MIN (needed, MAX_TEXT_WIDTH));
+        }
+    }
+}
+
+/* The position of the selected row after rows moved; when its row is gone, the selection stays where it was on the screen. */
+static void
+find_selection (TuiGrid *self)
+{
+  guint n_rows;
+  int position;
+
+  replica_index_get_rows (self->index, &n_rows);
+  position = self->selected_key != NULL ? replica_index_find_key (self->index, self->selected_key) : -1;
+  if (position >= 0)
+    self->selected = (guint) position;
+  else
+    self->selected = n_rows > 0 ? MIN (self->selected, n_rows - 1) : 0;
+}
+
+static void
+keep_selection (TuiGrid *self)
+{
+  int row = tui_grid_get_selected (self);
+
+  g_clear_pointer (&self->selected_key, g_free);
+  if (row >= 0)
+    self->selected_key = replica_snapshot_dup_row_key (replica_index_get_snapshot (self->index), (guint) row);
+}
+
+void
+tui_grid_set_snapshot (TuiGrid *self, ReplicaSnapshot *snapshot, ReplicaDiff *diff)
+{
+  g_clear_pointer (&self->diff, replica_diff_unref);
+  /* The first picture is not all news. */
+  if (diff != NULL && replica_index_get_snapshot (self->index) != NULL)
+    self->diff = replica_diff_ref (diff);
+  replica_index_set_snapshot (self->index, snapshot);
+  measure_columns (self, snapshot);
+  find_selection (self);
+}
+
+void
+tui_grid_set_filter (TuiGrid *self, const char *filter)
+{
+  replica_index_set_filter (self->index, filter);
+  find_selection (self);
+  self->top = 0;
+}
+
+void
+tui_grid_set_sort (TuiGrid *self, const char *sort)
+{
+  replica_index_set_sort (self->index, sort);
+  find_selection (self);
+}
+
+const char *
+tui_grid_get_sort (TuiGrid *self)
+{
+  return replica_index_get_sort (self->index);
+}
+
+void
+tui_grid_shift_sort (TuiGrid *self, int step)
+{
+  ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
+  const char *sort = replica_index_get_sort (self->index);
+  gboolean down = sort != NULL && sort[0] == '-';
+  g_autofree char *name = NULL, *next = NULL;
+  int n_columns, column;
+
+  if (snapshot == NULL)
+    return;
+  n_columns = (int) replica_snapshot_get_n_columns (snapshot);
+  if (sort == NULL || sort[0] == '\0')
+    column = step > 0 ? 0 : n_columns - 1;
+  else
+    {
+      name = g_strndup (sort + down, strcspn (sort + down, ","));
+      column = (replica_snapshot_find_column (snapshot, name) + step + n_columns) % n_columns;
+    }
+  next = g_strconcat (down ? "-" : "", replica_snapshot_get_column (snapshot, (guint) column)->name, NULL);
+  tui_grid_set_sort (self, next);
+}
+
+void
+tui_grid_reverse_sort (TuiGrid *self)
+{
+  const char *sort = replica_index_get_sort (self->index);
+  g_autofree char *next = NULL;
+
+  if (sort == NULL || sort[0] == '\0')
+    return;
+  next = sort[0] == '-' ? g_strdup (sort + 1) : g_strconcat ("-", sort, NULL);
+  tui_grid_set_sort (self, next);
+}
+
+void
+tui_grid_set_marks (TuiGrid *self, gboolean marks)
+{
+  self->marks = marks;
+}
+
+void
+tui_grid_move (TuiGrid *self, int rows)
+{
+  guint n_rows;
+
+  replica_index_get_rows (self->index, &n_rows);
+  if (n_rows == 0)
+    return;
+  self->selected = (guint) CLAMP ((gint64) self->selected + rows, 0, (gint64) n_rows - 1);
+  keep_selection (self);
+}
+
+void
+tui_grid_scroll_columns (TuiGrid *self, int columns)
+{
+  ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
+
+  if (snapshot != NULL)
+    self->first_column = (guint) CLAMP ((int) self->first_column + columns, 0, (int) replica_snapshot_get_n_columns (snapshot) - 1);
+}
+
+int
+tui_grid_get_selected (TuiGrid *self)
+{
+  guint n_rows;
+  const guint32 *rows = replica_index_get_rows (self->index, &n_rows);
+
+  return self->selected < n_rows ? (int) rows[self->selected] : -1;
+}
+
+void
+tui_grid_get_counts (TuiGrid *self, guint *shown, guint *total)
+{
+  ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
+
+  replica_index_get_rows (self->index, shown);
+  *total = snapshot != NULL ? replica_snapshot_get_n_rows (snapshot) : 0;
+}
+
+static void
+draw_cell (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, const ReplicaColumn *column, guint column_index,
+           guint row, TuiStyle row_style, gboolean stale)
+{
+  char buffer[REPLICA_TEXT_MAX];
+  const char *text = tui_format_cell (column, row, g_array_index (self->decimals, guint, column_index), buffer);
+  int change = self->diff != NULL && self->marks && !stale && tui_format_is_right (column)
+                   ? replica_diff_get_cell (self->diff, row, column_index) : 0;
+  TuiStyle style = row_style;
+
+  if (change != 0 && row_style == TUI_STYLE_NORMAL)
+    style = change > 0 ? TUI_STYLE_UP : TUI_STYLE_DOWN;
+  if (tui_format_is_right (column))
+    tui_cells_text_right (cells, x, y, width, style, text);
+  else
+    tui_cells_text (cells, x, y, width, style, text);
+  if (change != 0)
+    tui_cells_text (cells, x + width, y, 1, style, change > 0 ? "▴" : "▾");
+}
+
+void
+tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, guint height, gboolean focus, gboolean stale)
+{
+  ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
+  guint n_rows, n_columns, at = 0, n_columns_right = 0, skipped = 0;
+  const guint32 *rows;
+  guint body = height > 0 ? height - 1 : 0;
+
+  if (snapshot == NULL || height == 0)
+    return;
+  rows = replica_index_get_rows (self->index, &n_rows);
+  n_columns = replica_snapshot_get_n_columns (snapshot);
+  if (self->selected < self->top)
+    self->top = self->selected;
+  else if (body > 0 && self->selected >= self->top + body)
+    self->top = self->selected - body + 1;
+  if (self->top + body > n_rows)
+    self->top = n_rows > body ? n_rows - body : 0;
+
+  tui_cells_fill (cells, x, y, width, TUI_STYLE_HEADER);
+  for (guint i = 0; i < body && self->top + i < n_rows; i++)
+    if (focus && self->top + i == self->selected)
+      tui_cells_fill (cells, x, y + 1 + i, width, TUI_STYLE_SELECTED);
+
+  for (guint c = 0; c < n_columns; c++)
+    {
+      const ReplicaColumn *column = replica_snapshot_get_column (snapshot, c);
+      guint column_width = g_array_index (self->widths, guint, c);
+      g_autofree char *head = make_head (column, replica_index_get_sort (self->index));
+
+      if (!column->is_key && skipped < self->first_column)
+        {
+          skipped++;
+          continue;
+        }
+      /* A number cut short is a wrong number: it is shown whole or not at all. */
+      if (at + column_width > width && (at > 0 || tui_format_is_right (column)))
+        {
+          n_columns_right++;
+          continue;
+        }
+      column_width = MIN (column_width, width);
+      if (tui_format_is_right (column))
+        tui_cells_text_right (cells, x + at, y, column_width, TUI_STYLE_HEADER, head);
+      else
+        tui_cells_text (cells, x + at, y, column_width, TUI_STYLE_HEADER, head);
+      for (guint i = 0; i < body && self->top + i < n_rows; i++)
+        {
+          TuiStyle style = stale ? TUI_STYLE_DIM : TUI_STYLE_NORMAL;
+
+          if (focus && self->top + i == self->selected)
+            style = TUI_STYLE_SELECTED;
+          draw_cell (self, cells, x + at, y + 1 + i, column_width, column, c, rows[self->top + i], style, stale);
+        }
+      at += column_width + 1;
+    }
+  if (n_columns_right > 0 && width > 0)
+    tui_cells_text (cells, x + width - 1, y, 1, TUI_STYLE_HEADER, "›");
+  if (n_rows == 0 && body > 0)
+    tui_cells_text (cells, x + 1, y + 1, width, TUI_STYLE_DIM,
+                    replica_snapshot_get_n_rows (snapshot) > 0 ? "no row matches the filter" : "no rows yet");
+}

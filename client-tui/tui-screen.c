@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Panels one above the other: the one in focus gets the room, the others keep their title and, where there is room, their first rows.
+ * (Side by side would cut columns at 80; a terminal has rows to scroll, not columns to spare.) Main thread. */
+#include "tui-screen.h"
+
+#define ROWS_OF_OTHERS 6 /* title, heads and four rows of a panel that has not the focus */
+#define ROWS_OF_FOCUS 12 /* below this the others keep only their titles */
+
+typedef struct {
+  TuiPanel *panel;
+  char *filter;
+} Slot;
+
+struct _TuiScreen {
+  ReplicaScreen *spec;  /* (owned) */
+  GArray *slots;        /* Slot (owned) */
+  guint focus;
+  gboolean frozen;
+  TuiScreenFunc changed;
+  gpointer user_data;
+};
+
+#define SLOT(self, i) g_array_index ((self)->slots, Slot, (i))
+
+static void
+on_panel_changed (TuiPanel *panel, gpointer user_data)
+{
+  TuiScreen *self = user_data;
+
+  tui_screen_follow (self);
+  self->changed (self, self->user_data);
+}
+
+TuiScreen *
+tui_screen_new (ReplicaLink *link, ReplicaScreen *screen, TuiScreenFunc changed, gpointer user_data)
+{
+  TuiScreen *self = g_new0 (TuiScreen, 1);
+
+  self->spec = replica_screen_ref (screen);
+  self->slots = g_array_new (FALSE, TRUE, sizeof (Slot));
+  self->changed = changed;
+  self->user_data = user_data;
+  for (guint i = 0; i < replica_screen_get_n_panels (screen); i++)
+    {
+      Slot slot = { tui_panel_new (link, replica_screen_get_panel (screen, i), on_panel_changed, self), NULL };
+      g_array_append_val (self->slots, slot);
+    }
+  return self;
+}
+
+void
+tui_screen_free (TuiScreen *self)
+{
+  for (guint i = 0; i < self->slots->len; i++)
+    {
+      tui_panel_free (SLOT (self, i).panel);
+      g_free (SLOT (self, i).filter);
+    }
+  g_array_unref (self->slots);
+  replica_screen_unref (self->spec);
+  g_free (self);
+}
+
+const char *
+tui_screen_get_title (TuiScreen *self)
+{
+  return replica_screen_get_title (self->spec);
+}
+
+TuiPanel *
+tui_screen_get_focus (TuiScreen *self)
+{
+  return self->focus < self->slots->len ? SLOT (self, self->focus).panel : NULL;
+}
+
+void
+tui_screen_move_focus (TuiScreen *self, int step)
+{
+  if (self->slots->len > 0)
+    self->focus = (guint) ((int) self->focus + step + (int) self->slots->len) % self->slots->len;
+}
+
+void
+tui_screen_set_active (TuiScreen *self, gboolean active)
+{
+  for (guint i = 0; i < self->slots->len; i++)
+    tui_panel_set_active (SLOT (self, i).panel, active);
+}
+
+void
+tui_screen_set_frozen (TuiScreen *self, gboolean frozen)
+{
+  self->frozen = frozen;
+  for (guint i = 0; i < self->slots->len; i++)
+    replica_view_set_frozen (tui_panel_get_view (SLOT (self, i).panel), frozen);
+}
+
+gboolean
+tui_screen_get_frozen (TuiScreen *self)
+{
+  return self->frozen;
+}
+
+void
+tui_screen_set_marks (TuiScreen *self, gboolean marks)
+{
+  for (guint i = 0; i < self->slots->len; i++)
+    tui_grid_set_marks (tui_panel_get_grid (SLOT (self, i).panel), marks);
+}
+
+void
+tui_screen_set_filter (TuiScreen *self, const char *filter)
+{
+  Slot *slot;
+
+  if (self->focus >= self->slots->len)
+    return;
+  slot = &SLOT (self, self->focus);
+  g_free (slot->filter);
+  slot->filter = g_strdup (filter);
+  tui_grid_set_filter (tui_panel_get_grid (slot->panel), filter);
+  tui_screen_follow (self);
+}
+
+const char *
+tui_screen_get_filter (TuiScreen *self)
+{
+  if (self->focus >= self->slots->len || SLOT (self, self->focus).filter == NULL)
+    return "";
+  return SLOT (self, self->focus).filter;
+}
+
+guint64
+tui_screen_get_n_skipped (TuiScreen *self)
+{
+  guint64 total = 0;
+
+  for (guint i = 0; i < self->slots->len; i++)
+    total += replica_view_get_n_skipped (tui_panel_get_view (SLOT (self, i).panel));
+  return total;
+}
+
+void
+tui_screen_follow (TuiScreen *self)
+{
+  for (guint i = 0; i < self->slots->len; i++)
+    {
+      const char *follows = tui_panel_get_spec (SLOT (self, i).panel)->follows;
+
+      for (guint j = 0; follows != NULL && j < self->slots->len; j++)
+        if (j != i && g_strcmp0 (tui_panel_get_spec (SLOT (self, j).panel)->path, follows) == 0)
+          {
+            tui_panel_follow (SLOT (self, i).panel, SLOT (self, j).panel);
+            break;
+          }
+    }
+}
+
+void
+tui_screen_layout (guint n, guint focus, guint height, guint *heights)
+{
+  guint left = height;
+
+  for (guint i = 0; i < n; i++)
+    heights[i] = 0;
+  if (n == 0)
+    return;
+  /* The one in focus first: a title, heads and a row are worth more than other panels' titles. */
+  heights[focus] = MIN (left, 3);
+  left -= heights[focus];
+  for (guint i = 0; i < n && left > 0; i++)
+    if (i != focus)
+      {
+        heights[i] = 1;
+        left--;
+      }
+  for (guint i = 0; i < n && heights[focus] + left >= ROWS_OF_FOCUS + ROWS_OF_OTHERS; i++)
+    if (i != focus && left >= ROWS_OF_OTHERS - 1)
+      {
+        heights[i] = ROWS_OF_OTHERS;
+        left -= ROWS_OF_OTHERS - 1;
+      }
+  heights[focus] += left;
+}
+
+void
+tui_screen_draw (TuiScreen *self, TuiCells *cells, guint x, guint y, guint width, guint height)
+{
+  g_autofree guint *heights = g_new (guint, self->slots->len + 1);
+
+  tui_screen_layout (self->slots->len, self->focus, height, heights);
+  for (guint i = 0; i < self->slots->len; i++)
+    {
+      tui_panel_draw (SLOT (self, i).panel, cells, x, y, width, heights[i], i == self->focus);
+      y += heights[i];
+    }
+}

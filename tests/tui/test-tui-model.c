@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the terminal dashboard draws, as text: model → cell buffer → golden frame. No terminal, no network. */
+#include <string.h>
+
+#include "replica-number.h"
+#include "replica-snapshot-builder.h"
+#include "tui-cells.h"
+#include "tui-format.h"
+#include "tui-grid.h"
+#include "tui-screen.h"
+
+/* A snapshot of quotes: symbol (key), last decimal(2), change double, with prices moved by @step. */
+static ReplicaSnapshot *
+make_quotes (guint n_rows, guint first, int step, guint64 serial)
+{
+  ReplicaSnapshotBuilder *builder = replica_snapshot_builder_new ("market/quotes", (ReplicaToken) { 1, serial }, 0, n_rows);
+  g_autofree guint32 *codes = g_new (guint32, n_rows), *offsets = g_new (guint32, n_rows + 1);
+  g_autofree gint64 *last = g_new (gint64, n_rows);
+  g_autofree double *change = g_new (double, n_rows);
+  g_autoptr (GString) dictionary = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  ReplicaSnapshot *snapshot;
+  guint8 *validity = g_malloc0 (n_rows / 8 + 1);
+
+  for (guint i = 0; i < n_rows; i++)
+    {
+      offsets[i] = (guint32) dictionary->len;
+      g_string_append_printf (dictionary, "SYM%03u", first + i);
+      g_string_append_c (dictionary, '\0');
+      codes[i] = i;
+      last[i] = 10000 + (gint64) (first + i) * 100 + (i % 2 == 0 ? step : 0);
+      change[i] = 0.01 * (double) i;
+      if (i != 2)
+        validity[i / 8] |= (guint8) (1 << (i % 8));
+    }
+  offsets[n_rows] = (guint32) dictionary->len;
+  replica_snapshot_builder_add (builder, &(ReplicaColumn) { .name = "symbol", .type = REPLICA_TYPE_STRING, .width = 4, .is_key = TRUE,
+                                .n_rows = n_rows, .data = codes, .dict_offsets = offsets, .dict_bytes = dictionary->str, .n_dict = n_rows });
+  replica_snapshot_builder_add (builder, &(ReplicaColumn) { .name = "last", .type = REPLICA_TYPE_DECIMAL, .scale = 2, .width = 8,
+                                .n_rows = n_rows, .data = last });
+  replica_snapshot_builder_add (builder, &(ReplicaColumn) { .name = "change", .type = REPLICA_TYPE_DOUBLE, .width = 8,
+                                .n_rows = n_rows, .data = change, .validity = validity });
+  snapshot = replica_snapshot_builder_finish (builder, &error);
+  g_assert_no_error (error);
+  g_free (validity);
+  return snapshot;
+}
+
+static void
+assert_frame (TuiGrid *grid, guint width, guint height, gboolean focus, const char *golden)
+{
+  g_autoptr (TuiCells) cells = tui_cells_new (width, height);
+  g_autofree char *text = NULL;
+
+  tui_grid_draw (grid, cells, 0, 0, width, height, focus, FALSE);
+  text = tui_cells_to_string (cells);
+  g_assert_cmpstr (text, ==, golden);
+}
+
+static void
+test_grid (void)
+{
+  TuiGrid *grid = tui_grid_new ();
+  g_autoptr (ReplicaSnapshot) before = make_quotes (4, 0, 0, 1);
+  g_autoptr (ReplicaSnapshot) after = make_quotes (4, 0, -5, 2);
+  g_autoptr (ReplicaDiff) diff = replica_diff_new (before, after);
+
+  assert_frame (grid, 10, 2, TRUE, "\n\n");
+  tui_grid_set_snapshot (grid, before, NULL);
+  assert_frame (grid, 30, 6, TRUE,
+                "symbol    last  change\n"
+                "SYM000  100.00  0.0000\n"
+                "SYM001  101.00  0.0100\n"
+                "SYM002  102.00       –\n"
+                "SYM003  103.00  0.0300\n"
+                "\n");
+  tui_grid_set_snapshot (grid, after, diff);
+  assert_frame (grid, 30, 5, TRUE,
+                "symbol    last  change\n"
+                "SYM000   99.95▾ 0.0000\n"
+                "SYM001  101.00  0.0100\n"
+                "SYM002  101.95▾      –\n"
+                "SYM003  103.00  0.0300\n");
+  tui_grid_free (grid);
+}
+
+static void
+test_selection_is_a_key (void)
+{
+  TuiGrid *grid = tui_grid_new ();
+  g_autoptr (ReplicaSnapshot) first = make_quotes (10, 0, 0, 1);
+  g_autoptr (ReplicaSnapshot) second = make_quotes (10, 3, 0, 2); /* SYM003 is now at the top */
+
+  tui_grid_set_snapshot (grid, first, NULL);
+  tui_grid_move (grid, 5);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 5);
+  tui_grid_set_snapshot (grid, second, NULL);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 2); /* still SYM005 */
+  tui_grid_set_sort (grid, "-symbol");
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 2);
+  tui_grid_move (grid, 1);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 1); /* below SYM005, downwards: SYM004 */
+  tui_grid_move (grid, -100);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 9);
+  tui_grid_free (grid);
+}
+
+static void
+test_filter_and_counts (void)
+{
+  TuiGrid *grid = tui_grid_new ();
+  g_autoptr (ReplicaSnapshot) snapshot = make_quotes (100, 0, 0, 1);
+  guint shown, total;
+
+  tui_grid_set_snapshot (grid, snapshot, NULL);
+  tui_grid_set_filter (grid, "sym04");
+  tui_grid_get_counts (grid, &shown, &total);
+  g_assert_cmpuint (shown, ==, 10);
+  g_assert_cmpuint (total, ==, 100);
+  tui_grid_set_filter (grid, "nothing like it");
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, -1);
+  assert_frame (grid, 40, 2, TRUE, "symbol    last  change\n no row matches the filter\n");
+  tui_grid_set_filter (grid, "");
+  tui_grid_get_counts (grid, &shown, &total);
+  g_assert_cmpuint (shown, ==, 100);
+  tui_grid_free (grid);
+}
+
+static void
+test_sort_keys (void)
+{
+  TuiGrid *grid = tui_grid_new ();
+  g_autoptr (ReplicaSnapshot) snapshot = make_quotes (5, 0, 0, 1);
+
+  tui_grid_set_snapshot (grid, snapshot, NULL);
+  tui_grid_shift_sort (grid, 1);
+  g_assert_cmpstr (tui_grid_get_sort (grid), ==, "symbol");
+  tui_grid_shift_sort (grid, 1);
+  g_assert_cmpstr (tui_grid_get_sort (grid), ==, "last");
+  tui_grid_reverse_sort (grid);
+  g_assert_cmpstr (tui_grid_get_sort (grid), ==, "-last");
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 4);
+  tui_grid_shift_sort (grid, -1);
+  g_assert_cmpstr (tui_grid_get_sort (grid), ==, "-symbol");
+  tui_grid_free (grid);
+}
+
+/* A number cut short would be a wrong number. */
+static void
+test_narrow (void)
+{
+  TuiGrid *grid = tui_grid_new ();
+  g_autoptr (ReplicaSnapshot) snapshot = make_quotes (2, 0, 0, 1);
+
+  tui_grid_set_snapshot (grid, snapshot, NULL);
+  assert_frame (grid, 12, 3, FALSE, "symbol     ›\nSYM000\nSYM001\n");
+  tui_grid_scroll_columns (grid, 1);
+  assert_frame (grid, 22, 3, FALSE, "symbol   change\nSYM000   0.0000\nSYM001   0.0100\n");
+  tui_grid_free (grid);
+}
+
+/* Nothing from outside reaches the terminal as anything but a visible character. */
+static void
+test_hostile_text (void)
+{
+  static const struct { const char *text, *drawn; guint width; } cases[] = {
+    { "plain", "plain\n", 5 },
+    { "\033[31mred", "\357\277\275[31mred\n", 8 },
+    { "a\r\nb", "a\357\277\275\357\277\275b\n", 4 },
+    { "\302\233x", "\357\277\275x\n", 2 },                /* C1 CSI */
+    { "bad \377\376 bytes", "bad \357\277\275\357\277\275 bytes\n", 12 },
+    { "\342\200\256evil", "evil\n", 4 },                  /* right-to-left override */
+    { "日本", "日本\n", 4 },
+    { "e\314\201", "e\n", 1 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (TuiCells) cells = tui_cells_new (30, 1);
+      g_autofree char *text = NULL;
+
+      g_assert_cmpuint (tui_text_width (cases[i].text), ==, cases[i].width);
+      tui_cells_text (cells, 0, 0, 30, TUI_STYLE_NORMAL, cases[i].text);
+      text = tui_cells_to_string (cells);
+      g_assert_cmpstr (text, ==, cases[i].drawn);
+    }
+}
+
+static void
+test_text_is_cut (void)
+{
+  g_autoptr (TuiCells) cells = tui_cells_new (8, 3);
+  g_autofree char *text = NULL;
+
+  tui_cells_text (cells, 0, 0, 4, TUI_STYLE_NORMAL, "abcdef");
+  tui_cells_text (cells, 0, 1, 4, TUI_STYLE_NORMAL, "日本語");
+  tui_cells_text (cells, 6, 2, 100, TUI_STYLE_NORMAL, "xyz");
+  tui_cells_text (cells, 100, 100, 4, TUI_STYLE_NORMAL, "outside");
+  text = tui_cells_to_string (cells);
+  g_assert_cmpstr (text, ==, "abc…\n日 …\n      x…\n");
+}
+
+static void
+test_layout (void)
+{
+  static const struct { guint n, focus, height, heights[4]; } cases[] = {
+    { 1, 0, 21, { 21 } },
+    { 2, 0, 21, { 15, 6 } },
+    { 2, 1, 21, { 6, 15 } },
+    { 3, 0, 21, { 14, 6, 1 } },
+    { 3, 0, 37, { 25, 6, 6 } },
+    { 3, 2, 4, { 1, 0, 3 } },
+    { 2, 0, 2, { 2, 0 } },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      guint heights[5], total = 0;
+
+      tui_screen_layout (cases[i].n, cases[i].focus, cases[i].height, heights);
+      for (guint j = 0; j < cases[i].n; j++)
+        {
+          g_assert_cmpuint (heights[j], ==, cases[i].heights[j]);
+          total += heights[j];
+        }
+      g_assert_cmpuint (total, <=, cases[i].height);
+    }
+}
+
+static void
+test_age (void)
+{
+  static const struct { gint64 age_us; const char *text; } cases[] = {
+    { -1, "–" }, { 0, "0.0s" }, { 449999, "0.4s" }, { 9999999, "9.9s" }, { 12000000, "12s" },
+    { 185000000, "3m05s" }, { G_GINT64_CONSTANT (7800000000), "2h10m" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = tui_format_age (cases[i].age_us);
+      g_assert_cmpstr (text, ==, cases[i].text);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/tui/grid", test_grid);
+  g_test_add_func ("/tui/selection-is-a-key", test_selection_is_a_key);
+  g_test_add_func ("/tui/filter-and-counts", test_filter_and_counts);
+  g_test_add_func ("/tui/sort-keys", test_sort_keys);
+  g_test_add_func ("/tui/narrow", test_narrow);
+  g_test_add_func ("/tui/hostile-text", test_hostile_text);
+  g_test_add_func ("/tui/text-is-cut", test_text_is_cut);
+  g_test_add_func ("/tui/layout", test_layout);
+  g_test_add_func ("/tui/age", test_age);
+  return g_test_run ();
+}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The terminal dashboard as a person uses it: the real program on a real silo, in a private tmux.
+
+Filter as you type, freeze, resize, the silo going away and coming back, quitting. tmux answers the status question with which
+frames are paced, so this runs the paced way.
+"""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from silo import Silo, main, program, until
+
+CATALOG = {
+    'sources': [{'name': 'trades', 'kind': 'simulator', 'instruments': 60, 'rate': 500, 'seed': 7}],
+    'projections': [{'name': 'market/quotes', 'from': 'trades', 'key': ['symbol'], 'min_interval_ms': 200,
+                     'columns': {'last': 'last(price)', 'volume': 'sum(size)', 'trades': 'count()'}},
+                    {'name': 'market/venues', 'from': 'trades', 'key': ['venue'], 'columns': {'volume': 'sum(size)'}}],
+    'screens': [{'name': 'market', 'title': 'Market', 'panels': [{'grid': 'market/quotes', 'title': 'Quotes', 'sort': 'symbol'},
+                                                                  {'grid': 'market/venues', 'title': 'Venues'}]}],
+}
+DEADLINE_S = 30
+
+
+class Terminal:
+    """A program in a tmux of its own."""
+
+    def __init__(self, command, width=80, height=24):
+        self.dir = tempfile.mkdtemp()
+        self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', str(width), '-y', str(height), '-s', 't',
+                  f'env TERM=tmux-256color LC_ALL=C.UTF-8 {command}; echo "status=$?"; sleep 60')
+
+    def tmux(self, *args):
+        return subprocess.run(['tmux', '-S', os.path.join(self.dir, 'socket'), *args], check=True, stdout=subprocess.PIPE).stdout.decode()
+
+    def screen(self):
+        return self.tmux('capture-pane', '-p', '-t', 't')
+
+    def keys(self, *keys):
+        self.tmux('send-keys', '-t', 't', *keys)
+
+    def wait(self, what, absent=False):
+        end = time.monotonic() + DEADLINE_S
+        while time.monotonic() < end:
+            text = self.screen()
+            if bool(re.search(what, text)) != absent:
+                return text
+            time.sleep(0.1)
+        raise AssertionError(f'{"still" if absent else "no"} {what!r} on the screen:\n{text}')
+
+    def close(self):
+        self.tmux('kill-server')
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def rows(text):
+    """The data rows of the grid in focus: symbol and numbers."""
+    return [line for line in text.splitlines() if re.match(r'[A-Z]{1,5} +[0-9]+\.', line)]
+
+
+@unittest.skipIf(shutil.which('tmux') is None, 'tmux is not installed')
+class Dashboard(unittest.TestCase):
+    """One sitting at the terminal; the steps run in the order of their names."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.silo = Silo(CATALOG)
+        cls.terminal = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {cls.silo.url}')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.terminal.close()
+        cls.silo.stop()
+        cls.silo.clean()
+
+    def test_1_live_rows(self):
+        self.terminal.wait(r' LIVE ')
+        text = self.terminal.wait('60 rows')
+        self.assertIn('Market', text)
+        self.assertIn('Quotes', text)
+        self.assertIn('Venues', text)
+        before = rows(text)
+        self.assertGreaterEqual(len(before), 5, text)
+        until(lambda: rows(self.terminal.screen()) != before, what='a moving picture')
+
+    def test_2_freeze_and_thaw(self):
+        self.terminal.keys('Space')
+        self.terminal.wait('FROZEN')
+        before = rows(self.terminal.screen())
+        self.terminal.wait(r'[1-9][0-9]* behind')
+        self.assertEqual(rows(self.terminal.screen()), before, 'moved while frozen')
+        self.terminal.keys('Space')
+        self.terminal.wait(' LIVE ')
+        self.terminal.wait('FROZEN', absent=True)
+
+    def test_3_filter_as_you_type(self):
+        symbol = rows(self.terminal.screen())[3].split()[0]
+        self.terminal.keys('/', *symbol)
+        self.terminal.wait(f'/{symbol}_')
+        text = self.terminal.wait(r'[0-9]+ of 60 rows')
+        self.assertTrue(rows(text))
+        for line in rows(text):
+            self.assertIn(symbol, line)
+        self.terminal.keys('Escape')
+        self.terminal.wait(r' of 60 rows', absent=True)
+
+    def test_4_resize(self):
+        self.terminal.tmux('resize-window', '-t', 't', '-x', '132', '-y', '40')
+        self.assertGreater(len(rows(self.terminal.wait('132x40'))), 15)
+        self.terminal.tmux('resize-window', '-t', 't', '-x', '80', '-y', '24')
+        self.terminal.wait('80x24')
+
+    def test_5_help_and_focus(self):
+        self.terminal.keys('?')
+        self.terminal.wait('Synoptic: keys')
+        self.terminal.keys('x')
+        self.terminal.wait('Synoptic: keys', absent=True)
+        self.terminal.keys('Tab')
+        self.terminal.wait('▸ Venues')
+        self.terminal.keys('Tab')
+        self.terminal.wait('▸ Quotes')
+
+    def test_6_the_silo_goes_away_and_comes_back(self):
+        self.silo.listen = f'127.0.0.1:{self.silo.port}'
+        self.silo.stop()
+        text = self.terminal.wait('OFFLINE|CONNECTING')
+        self.assertTrue(rows(text), 'the picture went away with the server:\n' + text)
+        self.terminal.wait('OLD')
+        self.silo.start()
+        self.terminal.wait(' LIVE ')
+        self.terminal.wait('OLD', absent=True)
+
+    def test_7_quit(self):
+        self.terminal.keys('q')
+        self.terminal.wait('status=0')
+
+
+if __name__ == '__main__':
+    main()

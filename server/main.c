@@ -1,7 +1,268 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-int main (void);
-int
-main (void)
+/* synopticd: reads its options, starts the rooms in order, and ends them when it is told to. The main thread is the front
+ * lane: its main context is the default one.
+ *
+ * SIGTERM and SIGINT drain: the front first (nothing new comes in, what is parked is answered), then the silo. It ends within
+ * SYN_DRAIN_MS, also when a peer takes its last answer too slowly; a second signal ends it at once. */
+#define G_LOG_DOMAIN "synopticd"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "syn-beacon.h"
+#include "syn-front.h"
+#include "syn-limits.h"
+#include "syn-projection.h"
+#include "syn-source.h"
+
+#ifndef SYN_VERSION
+#define SYN_VERSION "0.1.0"
+#endif
+#define MAX_LANES 256
+
+typedef struct {
+  GPtrArray *catalogs;
+  char *data_dir;
+  char *listen;
+  int n_lanes;
+  gboolean check;
+  gboolean version;
+} Options;
+
+typedef enum { SERVING, DRAINING_FRONT, DRAINING_SILO } Stage;
+
+typedef struct {
+  GMainLoop *loop;
+  SynSilo *silo;
+  SynFront *front;
+  Stage stage;
+} Daemon;
+
+/* ---- options ---- */
+
+static gboolean
+add_catalog (const char *name, const char *value, gpointer user_data, GError **error)
 {
-  return 1;
+  g_ptr_array_add (((Options *) user_data)->catalogs, g_strdup (value));
+  return TRUE;
+}
+
+static gboolean
+usage_error (GError **error, const char *text)
+{
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "%s; see synopticd --help", text);
+  return FALSE;
+}
+
+static gboolean
+parse_options (Options *options, int *argc, char ***argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "catalog", 'c', G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, add_catalog,
+      "What to serve (may be repeated; more may follow)", "FILE…" },
+    { "data", 'd', 0, G_OPTION_ARG_FILENAME, &options->data_dir,
+      "The data folder; made when missing, used by one silo at a time", "DIR" },
+    { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
+    { "lanes", 0, 0, G_OPTION_ARG_INT, &options->n_lanes, "Threads (one per core)", "N" },
+    { "check", 0, 0, G_OPTION_ARG_NONE, &options->check, "Only check the catalogs", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("[FILE…]");
+  GOptionGroup *group = g_option_group_new ("synopticd", "", "", options, NULL);
+
+  g_option_group_add_entries (group, entries);
+  g_option_context_set_main_group (context, group);
+  g_option_context_set_summary (context, "Serves live projections of event sources to everyone who looks.");
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+  for (int i = 1; i < *argc; i++)
+    if (!g_str_equal ((*argv)[i], "--"))
+      g_ptr_array_add (options->catalogs, g_strdup ((*argv)[i]));
+  if (options->version)
+    return TRUE;
+  if (options->catalogs->len == 0)
+    return usage_error (error, "no catalog: give --catalog FILE");
+  if (options->n_lanes < 0 || options->n_lanes > MAX_LANES)
+    return usage_error (error, "--lanes takes a number from 1 to 256");
+  if (!options->check && options->data_dir == NULL)
+    return usage_error (error, "no data folder: give --data DIR");
+  g_ptr_array_add (options->catalogs, NULL);
+  return TRUE;
+}
+
+static void
+clear_options (Options *options)
+{
+  g_ptr_array_unref (options->catalogs);
+  g_free (options->data_dir);
+  g_free (options->listen);
+}
+
+/* ---- the process ---- */
+
+/* Everything goes to stderr: stdout has one line, for whoever started us. */
+static GLogWriterOutput
+log_to_stderr (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+  g_autofree char *line = NULL;
+  const char *domain = NULL;
+
+  for (gsize i = 0; i < n_fields; i++)
+    if (g_str_equal (fields[i].key, "GLIB_DOMAIN"))
+      domain = fields[i].value;
+  if (g_log_writer_default_would_drop (level, domain))
+    return G_LOG_WRITER_HANDLED;
+  line = g_log_writer_format_fields (level, fields, n_fields, FALSE);
+  fprintf (stderr, "%s\n", line);
+  fflush (stderr);
+  return G_LOG_WRITER_HANDLED;
+}
+
+static void
+raise_descriptor_limit (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
+    g_message ("the limit of open descriptors stays as it is: %s", g_strerror (errno));
+}
+
+/* ---- the end ---- */
+
+static void
+silo_drained (gpointer user_data)
+{
+  g_main_loop_quit (((Daemon *) user_data)->loop);
+}
+
+static void
+front_drained (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+
+  daemon->stage = DRAINING_SILO;
+  syn_silo_drain (daemon->silo, silo_drained, daemon);
+}
+
+/* A peer that takes its last answer too slowly is its own loss; lanes that do not come to an end are a fault of ours. */
+static gboolean
+drain_deadline (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+  gboolean ours = daemon->stage == DRAINING_SILO;
+
+  g_warning ("%s did not drain within %d ms", ours ? "the silo" : "the front", SYN_DRAIN_MS);
+  _exit (ours ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static void
+exit_at_once (int number)
+{
+  _exit (EXIT_FAILURE);
+}
+
+static gboolean
+signal_cb (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+
+  if (daemon->stage != SERVING)
+    _exit (EXIT_FAILURE);
+  daemon->stage = DRAINING_FRONT;
+  signal (SIGTERM, exit_at_once); /* a second one does not wait for the main loop */
+  signal (SIGINT, exit_at_once);
+  g_timeout_add (SYN_DRAIN_MS, drain_deadline, daemon);
+  syn_front_set_ready (daemon->front, FALSE);
+  syn_front_drain (daemon->front, front_drained, daemon);
+  return G_SOURCE_CONTINUE;
+}
+
+static int
+serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **error)
+{
+  SynSiloOptions silo_options = { .n_lanes = (guint) options->n_lanes, .data_dir = options->data_dir };
+  g_autoptr (SynSilo) silo = syn_silo_new (&silo_options, error);
+  g_autofree char *authority = NULL;
+  guint term, interrupt;
+
+  if (silo == NULL)
+    return EXIT_FAILURE;
+  daemon->silo = silo;
+  syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
+  syn_projections_register (silo, catalog);
+  syn_sources_register (silo, catalog);
+  if (!syn_silo_start (silo, g_main_context_default (), error))
+    return EXIT_FAILURE;
+  daemon->front = syn_front_new (silo, catalog, options->listen != NULL ? options->listen : "127.0.0.1:7878", &authority, error);
+  if (daemon->front == NULL)
+    return EXIT_FAILURE;
+
+  term = g_unix_signal_add (SIGTERM, signal_cb, daemon);
+  interrupt = g_unix_signal_add (SIGINT, signal_cb, daemon);
+  printf ("listening on http://%s\n", authority);
+  fflush (stdout);
+  syn_front_set_ready (daemon->front, TRUE);
+  g_main_loop_run (daemon->loop);
+
+  g_source_remove (term);
+  g_source_remove (interrupt);
+  syn_front_free (daemon->front);
+  return EXIT_SUCCESS;
+}
+
+static int
+run (Options *options, int argc, char **argv, GError **error)
+{
+  g_autoptr (SynCatalog) catalog = NULL;
+  g_autoptr (GMainLoop) loop = NULL;
+  Daemon daemon = { .stage = SERVING };
+
+  if (!parse_options (options, &argc, &argv, error))
+    return EXIT_FAILURE;
+  if (options->version)
+    {
+      printf ("synopticd %s\n", SYN_VERSION);
+      return EXIT_SUCCESS;
+    }
+  catalog = syn_catalog_load ((const char *const *) options->catalogs->pdata, error);
+  if (catalog == NULL)
+    return EXIT_FAILURE;
+  if (options->check)
+    {
+      printf ("OK: %u sources, %u projections, %u screens\n", syn_catalog_get_n_sources (catalog),
+              syn_catalog_get_n_projections (catalog), syn_catalog_get_n_screens (catalog));
+      return EXIT_SUCCESS;
+    }
+  loop = g_main_loop_new (NULL, FALSE);
+  daemon.loop = loop;
+  return serve (&daemon, options, catalog, error);
+}
+
+int
+main (int argc, char **argv)
+{
+  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free) };
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  setlocale (LC_CTYPE, ""); /* not LC_NUMERIC: what we write is the same everywhere */
+  g_set_prgname ("synopticd");
+  g_log_set_writer_func (log_to_stderr, NULL, NULL);
+  signal (SIGPIPE, SIG_IGN);
+  raise_descriptor_limit ();
+  status = run (&options, argc, argv, &error);
+  if (error != NULL)
+    fprintf (stderr, "synopticd: %s\n", error->message);
+  clear_options (&options);
+  return status;
 }

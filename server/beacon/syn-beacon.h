@@ -27,7 +27,9 @@ struct _SynWaiter {
   ReplicaToken token;
   SynTimer timer;
   SynWaiterFunc func;
+  guint state; /* the beacons' own */
 };
+G_STATIC_ASSERT (sizeof (SynWaiter) <= 128);
 
 /* Resolves a path: see syn_projection_resolve(). Given by main.c, for the beacons know no projections. */
 typedef gboolean (*SynResolveFunc) (const char *path, const char **type, char **canonical, gpointer user_data, GError **error);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "syn-silo.h"
+#include "syn-lane-private.h"
+#include "syn-grain-private.h"
+#include "syn-data-dir.h"
+
+/* The inside of a silo, for server/grain/. */
+
+G_BEGIN_DECLS
+
+typedef struct {
+  guint kind;
+  char *key;
+} SynKept;
+
+struct _SynSilo {
+  guint n_lanes;
+  SynLane **lanes;        /* (owned): n_lanes of them */
+  SynLane *front;         /* (owned) (nullable): from the start on */
+  gint max_lane_messages; /* SYN_MAX_LANE_MESSAGES; tests lower it */
+  SynDataDir *data_dir;   /* (owned) (nullable) */
+  guint32 incarnation;
+  guint64 next_epoch;     /* atomic */
+  gint64 started_us;
+  guint n_kinds;
+  SynGrainKind kinds[SYN_LANE_MAX_TYPES]; /* not changed after the start */
+  GArray *kept;           /* (owned): of SynKept */
+  GHashTable *data;       /* (owned): other rooms', by name; not changed after the start */
+  gboolean started;
+
+  gint draining;          /* atomic: no call is taken any more */
+  gboolean drained;
+  guint drain_round, drain_acks;
+  void (*drain_done) (gpointer user_data);
+  gpointer drain_data;
+
+  gboolean stepped;
+  gint64 stepped_us;      /* monotonic */
+};
+
+/* NULL when there is no such type. */
+const SynGrainKind *syn_silo_find_kind (SynSilo *self, const char *type);
+SynLane *syn_silo_lane_of (SynSilo *self, guint64 hash);
+guint64 syn_silo_take_epoch (SynSilo *self);
+/* What other rooms keep per silo, under a static name: set before the start, read by any thread after it. */
+void syn_silo_set_data (SynSilo *self, const char *name, gpointer data, GDestroyNotify destroy);
+gpointer syn_silo_get_data (SynSilo *self, const char *name);
+
+G_END_DECLS

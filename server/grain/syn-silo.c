@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A silo: its lanes, its grain types, its incarnation, and how it ends.
+ *
+ * The drain. First no call is taken any more, anywhere. Then parcels go to every lane (the front's too) and back in rounds:
+ *   round 0   each lane deactivates its grains, which answer what they kept; every message is failed from now on
+ *   round 1   what a lane sent before it came to its round 0 has been failed, for it was in the mailbox before this parcel
+ *   round 2   the replies of rounds 0 and 1 have been told
+ *   round 3   and what those, and the replies to those, posted to other lanes has run
+ * Mailboxes keep the order of posts, so each round's parcel lies behind what the rounds before it caused. Then the
+ * caller hears, and may free the silo, which joins the threads.
+ *
+ * Runs on the main thread, which is the front lane after the start; what any thread may call says so. */
+#define G_LOG_DOMAIN "syn-silo"
+
+#include "syn-silo-private.h"
+#include "syn-error.h"
+#include "syn-silo-test.h"
+
+#define DRAIN_ROUNDS 4
+
+typedef struct {
+  SynParcel parcel;
+  SynSilo *silo;
+} DrainParcel;
+
+typedef struct {
+  SynParcel parcel;
+  const SynGrainKind *kind;
+  char *key;
+} KeepParcel;
+
+typedef struct {
+  gpointer data;
+  GDestroyNotify destroy;
+} RoomData;
+
+static void
+room_data_free (gpointer data)
+{
+  RoomData *room = data;
+
+  if (room->destroy != NULL)
+    room->destroy (room->data);
+  g_free (room);
+}
+
+static void
+kept_clear (gpointer data)
+{
+  g_free (((SynKept *) data)->key);
+}
+
+/* ---- making one ---- */
+
+/**
+ * syn_silo_new:
+ * @options: how many lanes, and the data folder
+ *
+ * Starts nothing. Errors: those of the data folder, naming the file (see syn-data-dir.h).
+ */
+SynSilo *
+syn_silo_new (const SynSiloOptions *options, GError **error)
+{
+  g_autoptr (SynDataDir) data_dir = NULL;
+  guint32 incarnation = (guint32) (g_get_real_time () / G_USEC_PER_SEC);
+  SynSilo *self;
+
+  if (options->data_dir != NULL)
+    {
+      data_dir = syn_data_dir_open (options->data_dir, &incarnation, error);
+      if (data_dir == NULL)
+        return NULL;
+    }
+  self = g_new0 (SynSilo, 1);
+  self->data_dir = g_steal_pointer (&data_dir);
+  self->incarnation = incarnation;
+  self->next_epoch = ((guint64) incarnation << 32) + 1;
+  self->max_lane_messages = SYN_MAX_LANE_MESSAGES;
+  self->started_us = g_get_real_time ();
+  self->kept = g_array_new (FALSE, FALSE, sizeof (SynKept));
+  g_array_set_clear_func (self->kept, kept_clear);
+  self->data = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, room_data_free);
+  self->n_lanes = options->n_lanes != 0 ? options->n_lanes : g_get_num_processors ();
+  self->lanes = g_new0 (SynLane *, self->n_lanes);
+  for (guint i = 0; i < self->n_lanes; i++)
+    self->lanes[i] = syn_lane_new (self, i, NULL);
+  return self;
+}
+
+/**
+ * syn_silo_register:
+ * @type: copied; its name must live as long as the silo
+ *
+ * Before the start.
+ */
+void
+syn_silo_register (SynSilo *self, const SynGrainType *type, gpointer type_data)
+{
+  SynGrainKind *kind = &self->kinds[self->n_kinds];
+
+  g_return_if_fail (!self->started);
+  g_return_if_fail (strchr (type->name, '/') == NULL);
+  g_return_if_fail (syn_silo_find_kind (self, type->name) == NULL);
+  g_return_if_fail (self->n_kinds < SYN_LANE_MAX_TYPES);
+  kind->type = *type;
+  kind->data = type_data;
+  kind->id = self->n_kinds++;
+  kind->mailbox_limit = type->mailbox_limit != 0 ? type->mailbox_limit : SYN_MAX_MAILBOX;
+}
+
+void
+syn_silo_keep (SynSilo *self, const char *type, const char *key)
+{
+  const SynGrainKind *kind = syn_silo_find_kind (self, type);
+  SynKept kept;
+
+  g_return_if_fail (!self->started);
+  g_return_if_fail (kind != NULL);
+  kept = (SynKept) { kind->id, g_strdup (key) };
+  g_array_append_val (self->kept, kept);
+}
+
+const SynGrainKind *
+syn_silo_find_kind (SynSilo *self, const char *type)
+{
+  for (guint i = 0; i < self->n_kinds; i++)
+    if (self->kinds[i].type.name == type || strcmp (self->kinds[i].type.name, type) == 0)
+      return &self->kinds[i];
+  return NULL;
+}
+
+SynLane *
+syn_silo_lane_of (SynSilo *self, guint64 hash)
+{
+  return self->lanes[(hash % SYN_N_PARTITIONS) % self->n_lanes];
+}
+
+/**
+ * syn_partition_of:
+ *
+ * The partition of a grain, from its name alone: the same for ever, in every process, for journals are kept by it.
+ */
+guint
+syn_partition_of (const char *type, const char *key)
+{
+  return (guint) (syn_grain_name_hash (type, key) % SYN_N_PARTITIONS);
+}
+
+/* Any lane. Epochs run on into the next incarnation's after 2^32 activations, so that one is taken before it is used. */
+guint64
+syn_silo_take_epoch (SynSilo *self)
+{
+  guint64 epoch = __atomic_fetch_add (&self->next_epoch, 1, __ATOMIC_RELAXED);
+  g_autoptr (GError) error = NULL;
+
+  if (G_UNLIKELY ((guint32) epoch == 0 && self->data_dir != NULL)
+      && !syn_data_dir_write_incarnation (self->data_dir, (guint32) (epoch >> 32), &error))
+    g_critical ("epochs may come twice after a restart: %s", error->message);
+  return epoch;
+}
+
+/* ---- start ---- */
+
+static void
+run_keep (SynLane *lane, SynParcel *parcel)
+{
+  KeepParcel *keep = (KeepParcel *) parcel;
+
+  syn_supervisor_add (lane, keep->kind, keep->key, (guint32) (syn_grain_name_hash (keep->kind->type.name, keep->key) >> 32));
+  syn_lane_activate (lane, keep->kind, keep->key);
+  g_free (keep->key);
+  g_free (keep);
+}
+
+static void
+stepped_clock (gint64 *monotonic_us, gint64 *real_us, gpointer user_data)
+{
+  SynSilo *self = user_data;
+
+  if (monotonic_us != NULL)
+    *monotonic_us = self->stepped_us;
+  if (real_us != NULL)
+    *real_us = SYN_STEPPED_START_REAL_US + (self->stepped_us - SYN_STEPPED_START_MS * 1000);
+}
+
+/**
+ * syn_silo_start:
+ * @front_context: (nullable): what the calling thread runs; %NULL: the default context (stepped: one of its own)
+ *
+ * The kept grains are activated on their lanes while this returns.
+ */
+gboolean
+syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
+{
+  g_return_val_if_fail (!self->started, FALSE);
+  if (front_context == NULL && !self->stepped)
+    front_context = g_main_context_default ();
+  self->front = syn_lane_new (self, self->n_lanes, front_context);
+  if (self->stepped)
+    syn_lane_set_clock (self->front, stepped_clock, self);
+  syn_lane_start_here (self->front);
+  self->started = TRUE;
+  for (guint i = 0; i < self->n_lanes && !self->stepped; i++)
+    if (!syn_lane_start_thread (self->lanes[i], error))
+      return FALSE;
+  for (guint i = 0; i < self->kept->len; i++)
+    {
+      SynKept *kept = &g_array_index (self->kept, SynKept, i);
+      KeepParcel *parcel = g_new0 (KeepParcel, 1);
+
+      parcel->parcel.run = run_keep;
+      parcel->kind = &self->kinds[kept->kind];
+      parcel->key = g_strdup (kept->key);
+      syn_lane_post (syn_silo_lane_of (self, syn_grain_name_hash (parcel->kind->type.name, kept->key)), &parcel->parcel);
+    }
+  return TRUE;
+}
+
+/* ---- drain ---- */
+
+static void start_round (SynSilo *self);
+static gboolean step_all (SynSilo *self);
+
+/* Back on the front lane. */
+static void
+run_drain_ack (SynLane *lane, SynParcel *parcel)
+{
+  DrainParcel *drain = (DrainParcel *) parcel;
+  SynSilo *self = drain->silo;
+
+  g_free (drain);
+  if (--self->drain_acks > 0)
+    return;
+  if (++self->drain_round < DRAIN_ROUNDS)
+    {
+      start_round (self);
+      return;
+    }
+  self->drained = TRUE;
+  if (self->drain_done != NULL)
+    self->drain_done (self->drain_data);
+}
+
+static void
+run_drain (SynLane *lane, SynParcel *parcel)
+{
+  DrainParcel *drain = (DrainParcel *) parcel;
+
+  if (!lane->draining)
+    syn_lane_end_grains (lane);
+  parcel->run = run_drain_ack;
+  syn_lane_post (drain->silo->front, parcel);
+}
+
+static void
+start_round (SynSilo *self)
+{
+  self->drain_acks = self->n_lanes + 1;
+  for (guint i = 0; i <= self->n_lanes; i++)
+    {
+      DrainParcel *drain = g_new0 (DrainParcel, 1);
+
+      drain->parcel.run = run_drain;
+      drain->silo = self;
+      syn_lane_post (i < self->n_lanes ? self->lanes[i] : self->front, &drain->parcel);
+    }
+}
+
+/**
+ * syn_silo_drain:
+ * @done: (nullable): called on the front lane, once, later
+ *
+ * Front lane only, once, after the start.
+ */
+void
+syn_silo_drain (SynSilo *self, void (*done) (gpointer user_data), gpointer user_data)
+{
+  g_return_if_fail (self->started && !g_atomic_int_get (&self->draining));
+  self->drain_done = done;
+  self->drain_data = user_data;
+  g_atomic_int_set (&self->draining, TRUE);
+  start_round (self);
+}
+
+static void
+run_quit (SynLane *lane, SynParcel *parcel)
+{
+  lane->quit = TRUE;
+  g_free (parcel);
+}
+
+static void
+end_lanes (SynSilo *self)
+{
+  for (guint i = 0; i < self->n_lanes; i++)
+    {
+      SynLane *lane = self->lanes[i];
+      SynParcel *quit;
+
+      if (lane->thread == NULL)
+        {
+          syn_lane_end (lane);
+          continue;
+        }
+      quit = g_new0 (SynParcel, 1);
+      quit->run = run_quit;
+      syn_lane_post (lane, quit);
+    }
+  for (guint i = 0; i < self->n_lanes; i++)
+    if (self->lanes[i]->thread != NULL)
+      g_thread_join (g_steal_pointer (&self->lanes[i]->thread));
+  if (self->front != NULL)
+    syn_lane_end (self->front);
+}
+
+/* What the ends of lanes posted to lanes that had ended: their threads are gone, so this one runs it. */
+static void
+run_rests (SynSilo *self)
+{
+  gboolean any = TRUE;
+
+  for (guint round = 0; any && round < 1000; round++)
+    {
+      any = FALSE;
+      for (guint i = 0; i < self->n_lanes; i++)
+        any = syn_lane_run_rest (self->lanes[i]) || any;
+      if (self->front != NULL)
+        any = syn_lane_run_rest (self->front) || any;
+    }
+}
+
+void
+syn_silo_free (SynSilo *self)
+{
+  if (self == NULL)
+    return;
+  if (self->started)
+    {
+      if (!g_atomic_int_get (&self->draining))
+        syn_silo_drain (self, NULL, NULL);
+      while (!self->drained)
+        {
+          if (self->stepped)
+            {
+              step_all (self);
+              continue;
+            }
+          for (guint i = 0; i < self->n_lanes; i++)
+            if (self->lanes[i]->thread == NULL)
+              syn_lane_run_rest (self->lanes[i]); /* the start failed before its thread was made */
+          g_main_context_iteration (self->front->context, TRUE);
+        }
+    }
+  end_lanes (self);
+  run_rests (self);
+  if (self->front != NULL && syn_lane_current () == self->front)
+    syn_lane_enter (NULL);
+  for (guint i = 0; i < self->n_lanes; i++)
+    syn_lane_free (self->lanes[i]);
+  syn_lane_free (self->front);
+  g_free (self->lanes);
+  g_array_unref (self->kept);
+  g_hash_table_unref (self->data);
+  syn_data_dir_close (self->data_dir);
+  g_free (self);
+}
+
+/* ---- what others see; any thread ---- */
+
+guint
+syn_silo_get_n_lanes (SynSilo *self)
+{
+  return self->n_lanes;
+}
+
+SynLane *
+syn_silo_get_lane (SynSilo *self, guint index)
+{
+  g_return_val_if_fail (index < self->n_lanes, NULL);
+  return self->lanes[index];
+}
+
+SynLane *
+syn_silo_get_front_lane (SynSilo *self)
+{
+  return self->front;
+}
+
+guint32
+syn_silo_get_incarnation (SynSilo *self)
+{
+  return self->incarnation;
+}
+
+gint64
+syn_silo_get_started_us (SynSilo *self)
+{
+  return self->started_us;
+}
+
+/**
+ * syn_silo_get_n_activations:
+ * @type: (nullable): %NULL: of all types
+ */
+guint
+syn_silo_get_n_activations (SynSilo *self, const char *type)
+{
+  guint n = 0;
+
+  for (guint k = 0; k < self->n_kinds; k++)
+    if (type == NULL || strcmp (self->kinds[k].type.name, type) == 0)
+      for (guint i = 0; i < self->n_lanes; i++)
+        n += __atomic_load_n (&self->lanes[i]->n_active[k], __ATOMIC_RELAXED);
+  return n;
+}
+
+void
+syn_silo_set_data (SynSilo *self, const char *name, gpointer data, GDestroyNotify destroy)
+{
+  RoomData *room = g_new0 (RoomData, 1);
+
+  g_return_if_fail (!self->started);
+  room->data = data;
+  room->destroy = destroy;
+  g_hash_table_replace (self->data, (char *) name, room);
+}
+
+gpointer
+syn_silo_get_data (SynSilo *self, const char *name)
+{
+  RoomData *room = g_hash_table_lookup (self->data, name);
+
+  return room != NULL ? room->data : NULL;
+}
+
+/* ---- stepped: see syn-silo-test.h ---- */
+
+SynSilo *
+syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error)
+{
+  SynSiloOptions options = { .n_lanes = n_lanes, .data_dir = data_dir };
+  SynSilo *self = syn_silo_new (&options, error);
+
+  if (self == NULL)
+    return NULL;
+  self->stepped = TRUE;
+  self->stepped_us = SYN_STEPPED_START_MS * 1000;
+  self->started_us = SYN_STEPPED_START_REAL_US;
+  if (data_dir == NULL)
+    {
+      self->incarnation = (guint32) (SYN_STEPPED_START_REAL_US / G_USEC_PER_SEC);
+      self->next_epoch = ((guint64) self->incarnation << 32) + 1;
+    }
+  for (guint i = 0; i < self->n_lanes; i++)
+    syn_lane_set_clock (self->lanes[i], stepped_clock, self);
+  return self;
+}
+
+SynLane *
+syn_silo_enter (SynSilo *self, SynLane *lane)
+{
+  g_return_val_if_fail (self->stepped, NULL);
+  return syn_lane_enter (lane);
+}
+
+gboolean
+syn_silo_step (SynSilo *self, SynLane *lane)
+{
+  SynLane *before;
+  gboolean any;
+
+  g_return_val_if_fail (self->stepped, FALSE);
+  before = syn_lane_enter (lane);
+  g_main_context_push_thread_default (lane->context);
+  any = g_main_context_iteration (lane->context, FALSE);
+  g_main_context_pop_thread_default (lane->context);
+  syn_lane_enter (before);
+  return any;
+}
+
+static gboolean
+step_all (SynSilo *self)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < self->n_lanes; i++)
+    any = syn_silo_step (self, self->lanes[i]) || any;
+  return syn_silo_step (self, self->front) || any;
+}
+
+void
+syn_silo_settle (SynSilo *self)
+{
+  for (guint round = 0; step_all (self); round++)
+    if (round == 1000000)
+      g_error ("the silo does not settle: something polls without progress");
+}
+
+gint64
+syn_silo_stepped_now_ms (SynSilo *self)
+{
+  return self->stepped_us / 1000;
+}
+
+void
+syn_silo_advance (SynSilo *self, gint64 ms)
+{
+  gint64 target_ms = self->stepped_us / 1000 + ms;
+
+  g_return_if_fail (self->stepped && ms >= 0);
+  syn_silo_settle (self);
+  while (self->stepped_us / 1000 < target_ms)
+    {
+      gint64 next_ms = target_ms;
+
+      for (guint i = 0; i <= self->n_lanes; i++)
+        {
+          gint64 due_ms = syn_lane_next_due_ms (i < self->n_lanes ? self->lanes[i] : self->front);
+
+          if (due_ms >= 0)
+            next_ms = MIN (next_ms, due_ms);
+        }
+      self->stepped_us = MAX (next_ms, self->stepped_us / 1000 + 1) * 1000;
+      syn_silo_settle (self);
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "syn-catalog.h"
+
+/* One aggregate of a projection: its state for every row, a vector per part. Mergeable: the state after some events, merged
+ * with the state after others, is the state after both; so events can be conflated, and later sharded, without loss.
+ *
+ * Nulls (and doubles that are not finite) are skipped: an aggregate that saw none but those is null, count is 0. first and last go
+ * by arrival. Sums of int64 and decimals are kept in 128 bits; one of int64 that does not fit 64 bits when it is shown is
+ * null, one that leaves 128 bits stays null. Sums of doubles are compensated (Neumaier 1974), so that they do not depend
+ * on how events were batched beyond the last bits. mean is always a double. */
+
+G_BEGIN_DECLS
+
+typedef struct _SynAggregate SynAggregate;
+
+/* @type, @scale: of the argument; count() without one takes any. @max_text_bytes: of first, last, min, max of strings. */
+SynAggregate *syn_aggregate_new (SynAggregateKind kind, ReplicaType type, guint scale, gsize max_text_bytes);
+void syn_aggregate_free (SynAggregate *self);
+/* Room for rows below @n_rows; new ones have seen nothing. */
+void syn_aggregate_reserve (SynAggregate *self, guint n_rows);
+/* Adds value @events[i] of @argument (NULL: count()) to row @rows[i], for each i in order. Returns how many values could
+ * not be taken in for want of room for text; their rows keep what they had. */
+guint syn_aggregate_update (SynAggregate *self, const ReplicaColumn *argument, const guint32 *events, const guint32 *rows, guint n);
+/* Adds row i of @later, whose events all arrived after those of @self, to row @rows[i], for each i below @n. Returns as above. */
+guint syn_aggregate_merge (SynAggregate *self, SynAggregate *later, const guint32 *rows, guint n);
+/* Row @last moves to @row (or, when they are the same, goes): what syn_key_table_remove() did to the keys. */
+void syn_aggregate_remove (SynAggregate *self, guint row, guint last);
+/* Drops text that no row uses, as syn_key_table_compact(). */
+void syn_aggregate_compact (SynAggregate *self, guint n_rows, gboolean tight);
+/* The results of the first @n_rows as a column, lent until the next call. Its name is not set. */
+void syn_aggregate_lend (SynAggregate *self, guint n_rows, ReplicaColumn *column);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynAggregate, syn_aggregate_free)
+
+G_END_DECLS

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "syn-schema.h"
+
+/* Keys to row numbers. A key is the values of the key columns, of which null is one too, and in windows the start of the
+ * bucket. Rows are numbered from 0 without gaps, in order of arrival; a row keeps its number until it is removed, or
+ * moves into the hole that another leaves. The key columns are stored column-wise, as a snapshot takes them. */
+
+G_BEGIN_DECLS
+
+#define SYN_NO_ROW G_MAXUINT32
+
+typedef struct _SynKeyTable SynKeyTable;
+
+/* @keys: @n_keys of them (0: all events share one row); @windowed: the bucket's start comes after them. @max_rows,
+ * @max_text_bytes (per string column): above them keys that are new get no row. */
+SynKeyTable *syn_key_table_new (const SynColumnSpec *keys, guint n_keys, gboolean windowed, guint max_rows, gsize max_text_bytes);
+void syn_key_table_free (SynKeyTable *self);
+/* The rows of @n events into @rows, made when new; SYN_NO_ROW where there is no room for a new one. @columns: the key
+ * columns of the batch; @starts: per entry of @events (not per event of the batch), NULL without windows. */
+void syn_key_table_map (SynKeyTable *self, const ReplicaColumn *const *columns, const gint64 *starts, const guint32 *events,
+                        guint n, guint32 *rows);
+guint syn_key_table_get_n_rows (const SynKeyTable *self);
+guint syn_key_table_get_capacity (const SynKeyTable *self); /* rows that fit before the next growth: above n_rows */
+gint64 syn_key_table_get_start (const SynKeyTable *self, guint row);
+/* Removes @row; the last row takes its number. Returns what was the last row's number. */
+guint syn_key_table_remove (SynKeyTable *self, guint row);
+/* Drops text that no row uses: when it is due, or (@tight) when there is noticeably more of it than rows. */
+void syn_key_table_compact (SynKeyTable *self, gboolean tight);
+/* Lends key column @index (after the last key: the window's start) to @column: type, data, validity, dictionary. */
+void syn_key_table_lend (const SynKeyTable *self, guint index, ReplicaColumn *column);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynKeyTable, syn_key_table_free)
+
+G_END_DECLS

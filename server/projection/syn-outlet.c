@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Snapshots and the polls for them, on the lane of the grain that owns the outlet (DESIGN.md, "Reactive polling").
+ *
+ * Lazy: a snapshot is made when somebody waits for one or asks, never because an event came. So a projection that nobody looks at
+ * costs its events only, and the newest state is always the one shown: there is no snapshot "on its way" to be lost. Parked polls
+ * all hold the current token (others were answered at once), so one new snapshot answers them all. */
+#define G_LOG_DOMAIN "synoptic-projection"
+#include "syn-outlet.h"
+#include "syn-error.h"
+#include "syn-limits.h"
+#include "syn-projection-private.h"
+
+struct _SynOutlet {
+  SynGrain *grain;
+  SynLane *lane;
+  guint min_interval_ms;
+  guint max_parked;
+  SynOutletMakeFunc make;
+  gpointer owner;
+  ReplicaSnapshot *snapshot; /* (owned) (nullable): the newest */
+  guint64 serial;            /* of the newest; 0: none */
+  GError *error;             /* (owned) (nullable): why the last one could not be made */
+  gboolean dirty;
+  gboolean has_made;         /* or tried */
+  gint64 made_ms;
+  SynTimer cap;              /* armed: the cap will allow a snapshot that somebody waits for */
+  SynMessageList parked;
+};
+
+SynOutlet *
+syn_outlet_new (SynGrain *grain, guint min_interval_ms, guint max_parked, SynOutletMakeFunc make, gpointer owner)
+{
+  SynOutlet *self = g_new0 (SynOutlet, 1);
+
+  self->grain = grain;
+  self->lane = syn_grain_get_lane (grain);
+  self->min_interval_ms = min_interval_ms;
+  self->max_parked = max_parked;
+  self->make = make;
+  self->owner = owner;
+  self->dirty = TRUE;
+  return self;
+}
+
+guint
+syn_outlet_get_n_parked (SynOutlet *self)
+{
+  return self->parked.length;
+}
+
+ReplicaSnapshot *
+syn_outlet_get_snapshot (SynOutlet *self)
+{
+  return self->snapshot;
+}
+
+static ReplicaToken
+current_token (SynOutlet *self)
+{
+  return self->snapshot != NULL ? replica_snapshot_get_token (self->snapshot) : REPLICA_TOKEN_NONE;
+}
+
+static gint64
+cap_left_ms (SynOutlet *self)
+{
+  if (!self->has_made)
+    return 0;
+  return MAX (0, self->made_ms + self->min_interval_ms - syn_lane_now_ms (self->lane));
+}
+
+/* Takes the oldest parked poll out; it is no longer a reason to stay. */
+static SynMessage *
+unpark (SynOutlet *self, SynMessage *message)
+{
+  syn_message_list_remove (&self->parked, message);
+  syn_lane_disarm (self->lane, syn_message_get_timer (message));
+  syn_grain_release (self->grain);
+  return message;
+}
+
+static void
+answer (SynOutlet *self, SynMessage *message)
+{
+  syn_message_reply (message, replica_snapshot_ref (self->snapshot), (GDestroyNotify) replica_snapshot_unref);
+}
+
+static void
+answer_parked (SynOutlet *self)
+{
+  while (self->parked.head != NULL)
+    answer (self, unpark (self, self->parked.head));
+}
+
+void
+syn_outlet_fail_parked (SynOutlet *self, const GError *error)
+{
+  while (self->parked.head != NULL)
+    syn_message_fail (unpark (self, self->parked.head), error);
+}
+
+/* Makes a snapshot of a state that changed. */
+static void
+make (SynOutlet *self)
+{
+  const SynProjectionMetrics *metrics = syn_projection_metrics ();
+  gint64 start_us = g_get_monotonic_time ();
+  ReplicaToken token = { syn_grain_get_epoch (self->grain), self->serial + 1 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReplicaSnapshot) snapshot = NULL;
+
+  syn_lane_disarm (self->lane, &self->cap);
+  snapshot = self->make (self->owner, token, syn_lane_real_us (self->lane), self->snapshot, &error);
+  self->has_made = TRUE;
+  self->made_ms = syn_lane_now_ms (self->lane);
+  g_clear_error (&self->error);
+  syn_metric_add (self->lane, metrics->snapshot_us, g_get_monotonic_time () - start_us);
+  if (snapshot == NULL)
+    {
+      /* Still dirty: it is tried again when the cap allows and somebody asks. Meanwhile nobody is shown a picture that
+       * looks current and is not. */
+      self->error = g_steal_pointer (&error);
+      syn_outlet_fail_parked (self, self->error);
+      return;
+    }
+  self->dirty = FALSE;
+  if (snapshot == self->snapshot)
+    return;
+  self->serial++;
+  syn_metric_add (self->lane, metrics->snapshots, 1);
+  g_clear_pointer (&self->snapshot, replica_snapshot_unref);
+  self->snapshot = g_steal_pointer (&snapshot);
+  answer_parked (self);
+}
+
+static void
+on_cap (SynTimer *timer, gpointer user_data)
+{
+  SynOutlet *self = user_data;
+
+  if (self->dirty && self->parked.length > 0)
+    make (self);
+}
+
+/* Somebody waits: makes a snapshot now, or when the cap allows. */
+static void
+make_when_allowed (SynOutlet *self)
+{
+  gint64 left_ms = cap_left_ms (self);
+
+  if (left_ms == 0)
+    make (self);
+  else if (!syn_timer_is_armed (&self->cap))
+    syn_lane_arm (self->lane, &self->cap, (guint) left_ms, on_cap, self);
+}
+
+void
+syn_outlet_mark_dirty (SynOutlet *self)
+{
+  self->dirty = TRUE;
+  if (self->parked.length > 0)
+    make_when_allowed (self);
+}
+
+static void
+on_hold_ended (SynTimer *timer, gpointer user_data)
+{
+  SynMessage *message = user_data;
+  SynOutlet *self = *syn_message_get_slot (message);
+
+  syn_message_reply (unpark (self, message), NULL, NULL);
+}
+
+void
+syn_outlet_refuse (SynOutlet *self, SynMessage *message)
+{
+  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_OVERLOADED, "\"%s\": %u polls wait already",
+                                          syn_grain_get_key (self->grain), self->max_parked);
+
+  syn_message_fail (message, error);
+}
+
+void
+syn_outlet_poll (SynOutlet *self, SynMessage *message)
+{
+  const SynPoll *poll = syn_message_get_payload (message);
+  guint hold_ms = MIN (poll->hold_ms, SYN_HOLD_MAX_MS);
+
+  if (self->dirty && cap_left_ms (self) == 0)
+    make (self);
+  if (self->error != NULL)
+    {
+      syn_message_fail (message, self->error);
+      return;
+    }
+  if (!replica_token_equal (poll->token, current_token (self)))
+    {
+      answer (self, message);
+      return;
+    }
+  if (hold_ms == 0)
+    {
+      syn_message_reply (message, NULL, NULL);
+      return;
+    }
+  if (self->parked.length >= self->max_parked)
+    {
+      syn_outlet_refuse (self, message);
+      return;
+    }
+  *syn_message_get_slot (message) = self;
+  syn_message_list_push (&self->parked, message);
+  syn_grain_hold (self->grain);
+  syn_lane_arm (self->lane, syn_message_get_timer (message), hold_ms, on_hold_ended, message);
+  if (self->dirty)
+    make_when_allowed (self);
+}
+
+void
+syn_outlet_free (SynOutlet *self)
+{
+  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "\"%s\" is being deactivated",
+                                          syn_grain_get_key (self->grain));
+
+  syn_outlet_fail_parked (self, error);
+  syn_lane_disarm (self->lane, &self->cap);
+  g_clear_pointer (&self->snapshot, replica_snapshot_unref);
+  g_clear_error (&self->error);
+  g_free (self);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The room's door: grain types, metrics, and paths to grains. syn_projections_register() runs before the lanes start;
+ * syn_projection_resolve() runs on any thread, for the catalog is immutable. */
+#define G_LOG_DOMAIN "synoptic-projection"
+#include "syn-projection-private.h"
+#include "syn-query.h"
+
+const SynProjectionMetrics *
+syn_projection_metrics (void)
+{
+  static SynProjectionMetrics metrics;
+  static gsize registered;
+
+  if (g_once_init_enter (&registered))
+    {
+      metrics.applied = syn_metric_register (SYN_METRIC_COUNTER, "applied_events_total",
+                                             "Events applied to projections, each counted once per projection");
+      metrics.late = syn_metric_register (SYN_METRIC_COUNTER, "late_events_total",
+                                          "Events whose window was no longer kept by a projection");
+      metrics.untimed = syn_metric_register (SYN_METRIC_COUNTER, "untimed_events_total",
+                                             "Events without an event time that a window could use");
+      metrics.dropped = syn_metric_register (SYN_METRIC_COUNTER, "dropped_events_total",
+                                             "Events that a projection had no room for");
+      metrics.lost_values = syn_metric_register (SYN_METRIC_COUNTER, "dropped_values_total",
+                                                 "Strings that an aggregate had no room for");
+      metrics.snapshots = syn_metric_register (SYN_METRIC_COUNTER, "snapshots_total",
+                                               "Snapshots made by projections and queries");
+      metrics.snapshot_us = syn_metric_register (SYN_METRIC_COUNTER, "snapshot_us_total",
+                                                 "Microseconds spent making snapshots");
+      g_once_init_leave (&registered, 1);
+    }
+  return &metrics;
+}
+
+/**
+ * syn_projections_register:
+ * @silo: a silo that has not started
+ * @catalog: must outlive @silo
+ *
+ * Registers both grain types, and keeps one projection grain per projection of the catalog.
+ */
+void
+syn_projections_register (SynSilo *silo, SynCatalog *catalog)
+{
+  syn_projection_metrics ();
+  syn_silo_register (silo, &syn_projection_grain_type, catalog);
+  syn_silo_register (silo, &syn_query_grain_type, catalog);
+  for (guint i = 0; i < syn_catalog_get_n_projections (catalog); i++)
+    syn_silo_keep (silo, SYN_PROJECTION_GRAIN, syn_catalog_get_projection (catalog, i)->name);
+}
+
+gboolean
+syn_projection_resolve (const char *path, const char **type, char **canonical, gpointer user_data, GError **error)
+{
+  g_autoptr (SynQuery) query = syn_query_parse (path, user_data, error);
+
+  if (query == NULL)
+    return FALSE;
+  *type = syn_query_is_plain (query) ? SYN_PROJECTION_GRAIN : SYN_QUERY_GRAIN;
+  *canonical = g_strdup (query->canonical);
+  return TRUE;
+}

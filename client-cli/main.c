@@ -1,7 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-int main (void);
-int
-main (void)
+
+/* synopticctl: the command line. Finds the verb; each verb is a file of its own, ctl-VERB.c. */
+
+#include <locale.h>
+#include <string.h>
+
+#include "ctl.h"
+
+static const CtlVerb verbs[] = {
+  { "get", "PATH", "prints a projection as it is now", ctl_get },
+  { "watch", "PATH", "prints each snapshot of a projection as it comes", ctl_watch },
+  { "publish", "SOURCE [FILE|-]", "publishes events to a source", ctl_publish },
+  { "projections", "", "lists the projections", ctl_projections },
+  { "screens", "", "lists the screens and their panels", ctl_screens },
+  { "status", "", "prints how the server is doing", ctl_status },
+};
+
+static void
+print_help (FILE *out)
 {
-  return 1;
+  fputs ("Usage: synopticctl [--server URL] VERB [OPTION…] [ARGUMENT…]\n\nVerbs:\n", out);
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    {
+      g_autofree char *left = g_strdup_printf ("%s %s", verbs[i].name, verbs[i].synopsis);
+
+      fprintf (out, "  %-25s  %s\n", left, verbs[i].summary);
+    }
+  fputs ("\nOptions:\n"
+         "  --server URL               the server (default: $SYNOPTIC_SERVER, or " CTL_DEFAULT_SERVER ")\n"
+         "  --version                  prints the version\n"
+         "  --help                     prints this; \"synopticctl VERB --help\" tells a verb's options\n"
+         "\nExit status: 0 done, 1 an error, 2 wrong usage.\n",
+         out);
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *server = g_getenv ("SYNOPTIC_SERVER");
+  int at = 1;
+
+  setlocale (LC_ALL, "");
+  if (server == NULL || *server == '\0')
+    server = CTL_DEFAULT_SERVER;
+  for (; at < argc && argv[at][0] == '-'; at++)
+    {
+      if (strcmp (argv[at], "--help") == 0 || strcmp (argv[at], "-h") == 0)
+        {
+          print_help (stdout);
+          return ctl_flush ();
+        }
+      if (strcmp (argv[at], "--version") == 0)
+        {
+          printf ("synopticctl %s\n", SYNOPTIC_VERSION);
+          return ctl_flush ();
+        }
+      if (g_str_has_prefix (argv[at], "--server="))
+        {
+          server = argv[at] + strlen ("--server=");
+        }
+      else if (strcmp (argv[at], "--server") == 0 && at + 1 < argc)
+        {
+          server = argv[++at];
+        }
+      else
+        {
+          ctl_say ("unknown option %s, or its value is missing; see synopticctl --help", argv[at]);
+          return CTL_USAGE;
+        }
+    }
+  if (at >= argc)
+    {
+      print_help (stderr);
+      return CTL_USAGE;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    if (strcmp (argv[at], verbs[i].name) == 0)
+      return verbs[i].run (server, argc - at, argv + at);
+  ctl_say ("no verb \"%s\"; see synopticctl --help", argv[at]);
+  return CTL_USAGE;
 }

@@ -34,7 +34,7 @@ REPLICA_PUBLIC guint replica_diff_get_n_removed (ReplicaDiff *self);
 REPLICA_PUBLIC guint replica_diff_get_n_changed (ReplicaDiff *self); /* rows with at least one other cell */
 /* The row of @after in @before, or -1 for an added one. */
 REPLICA_PUBLIC int replica_diff_get_before_row (ReplicaDiff *self, guint row);
-/* -1: the cell fell, 0: same, 1: it rose (numbers, times), or is another (strings, bools: always 1; null ↔ value: 1). */
+/* -1: the cell fell, 0: same, 1: it rose (numbers, times), or is another (strings, bools: always 1; null ↔ value: 1). 0 in added rows. */
 REPLICA_PUBLIC int replica_diff_get_cell (ReplicaDiff *self, guint row, guint column);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReplicaDiff, replica_diff_unref)

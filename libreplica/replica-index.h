@@ -17,7 +17,7 @@ REPLICA_PUBLIC
 G_DECLARE_FINAL_TYPE (ReplicaIndex, replica_index, REPLICA, INDEX, GObject)
 
 REPLICA_PUBLIC ReplicaIndex *replica_index_new (void);
-/* Rows of which any string column (or any cell's text, when there is none) contains every word of @filter, case
+/* Rows of which each word of @filter is in some string column (or some cell's text, when there is no string column), case
  * folded. NULL or "": all rows. */
 REPLICA_PUBLIC void replica_index_set_filter (ReplicaIndex *self, const char *filter);
 /* @sort: comma-separated column names, each with an optional leading '-' for descending; stable; nulls last.

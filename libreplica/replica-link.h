@@ -66,4 +66,27 @@ REPLICA_PUBLIC void replica_link_publish_async (ReplicaLink *self, const char *s
 REPLICA_PUBLIC gboolean replica_link_publish_finish (ReplicaLink *self, GAsyncResult *result, guint64 *accepted,
                                                      guint64 *sequence, GError **error);
 
+/**
+ * replica_link_result_get_retry_ms:
+ * @result: the result of a fetch or a publication, in its callback
+ *
+ * Returns: after how many milliseconds the server asks to try the same again (as with
+ *   %REPLICA_ERROR_OVERLOADED); 0: it did not say
+ */
+REPLICA_PUBLIC guint replica_link_result_get_retry_ms (GAsyncResult *result);
+
+/**
+ * replica_link_result_get_place:
+ * @result: the result of a fetch or a publication, in its callback
+ * @line: (out) (optional): the line of the body that was refused, from 1; 0: not told
+ * @field: (out) (optional) (nullable) (transfer none): the field
+ * @message: (out) (optional) (nullable) (transfer none): the server's message alone
+ *
+ * What an HTTP error said of the place, for who sent a part of something larger.
+ *
+ * Returns: whether a line or a field was told
+ */
+REPLICA_PUBLIC gboolean replica_link_result_get_place (GAsyncResult *result, guint64 *line, const char **field,
+                                                       const char **message);
+
 G_END_DECLS

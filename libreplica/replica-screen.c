@@ -1,2 +1,381 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "replica-error.h"
+
+/* ReplicaScreen: reads the screens that a silo serves. Any thread; what it makes is immutable.
+ *
+ * A server may be newer than its clients: members that this does not know are ignored and panels of an
+ * unknown kind are left out, so that the rest of the screen can be shown. What it does know has to have the
+ * right type, or nothing is read. json-glib recurses once per bracket, so the depth is looked at first. */
+
+#include "replica-screen.h"
+#include "replica-number.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+struct _ReplicaScreen
+{
+  gatomicrefcount ref_count;
+  char *name;        /* (owned) */
+  char *title;       /* (owned) */
+  GPtrArray *panels; /* (owned) (element-type ReplicaPanel) */
+};
+
+G_DEFINE_BOXED_TYPE (ReplicaScreen, replica_screen, replica_screen_ref, replica_screen_unref)
+
+static const char *const kind_names[] = {
+  [REPLICA_PANEL_GRID] = "grid",
+  [REPLICA_PANEL_CANDLES] = "candles",
+  [REPLICA_PANEL_LINE] = "line",
+};
+
+static void
+panel_free (ReplicaPanel *panel)
+{
+  g_free (panel->path);
+  g_free (panel->title);
+  g_free (panel->sort);
+  g_free (panel->follows);
+  g_free (panel);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReplicaPanel, panel_free)
+
+ReplicaScreen *
+replica_screen_ref (ReplicaScreen *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+replica_screen_unref (ReplicaScreen *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  g_free (self->name);
+  g_free (self->title);
+  g_ptr_array_unref (self->panels);
+  g_free (self);
+}
+
+const char *
+replica_screen_get_name (ReplicaScreen *self)
+{
+  return self->name;
+}
+
+const char *
+replica_screen_get_title (ReplicaScreen *self)
+{
+  return self->title;
+}
+
+guint
+replica_screen_get_n_panels (ReplicaScreen *self)
+{
+  return self->panels->len;
+}
+
+const ReplicaPanel *
+replica_screen_get_panel (ReplicaScreen *self, guint index)
+{
+  g_return_val_if_fail (index < self->panels->len, NULL);
+  return g_ptr_array_index (self->panels, index);
+}
+
+/* ---- reading ---- */
+
+G_GNUC_PRINTF (3, 4)
+static gboolean
+refuse (GError **error, const char *where, const char *format, ...)
+{
+  g_autofree char *what = NULL;
+  va_list args;
+
+  va_start (args, format);
+  what = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_PROTOCOL, "%s: %s", where, what);
+  return FALSE;
+}
+
+/* A string member. Absent or null: NULL, and an error when @required; never empty when required. */
+static gboolean
+read_string (JsonObject *object,
+             const char *where,
+             const char *member,
+             gboolean required,
+             char **result,
+             GError **error)
+{
+  JsonNode *node = json_object_get_member (object, member);
+  g_autofree char *place = g_strdup_printf ("%s.%s", where, member);
+
+  *result = NULL;
+  if (node == NULL || json_node_is_null (node))
+    return !required || refuse (error, place, "missing");
+  if (json_node_get_value_type (node) != G_TYPE_STRING)
+    return refuse (error, place, "expected a string");
+  if (required && *json_node_get_string (node) == '\0')
+    return refuse (error, place, "empty");
+  *result = g_strdup (json_node_get_string (node));
+  return TRUE;
+}
+
+/* An array member of objects; absent or null counts as empty unless @required. */
+static gboolean
+read_objects (JsonObject *object,
+              const char *where,
+              const char *member,
+              gboolean required,
+              JsonArray **result,
+              GError **error)
+{
+  JsonNode *node = json_object_get_member (object, member);
+  g_autofree char *place = g_strdup_printf ("%s%s%s", where, *where != '\0' ? "." : "", member);
+
+  *result = NULL;
+  if (node == NULL || json_node_is_null (node))
+    return !required || refuse (error, place, "missing");
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    return refuse (error, place, "expected an array");
+  *result = json_node_get_array (node);
+  for (guint i = 0; i < json_array_get_length (*result); i++)
+    if (!JSON_NODE_HOLDS_OBJECT (json_array_get_element (*result, i)))
+      {
+        g_autofree char *element = g_strdup_printf ("%s[%u]", place, i);
+        return refuse (error, element, "expected an object");
+      }
+  return TRUE;
+}
+
+/* TRUE with @result %NULL: a kind that this library does not know. */
+static gboolean
+read_panel (JsonObject *object, const char *where, ReplicaPanel **result, GError **error)
+{
+  g_autoptr (ReplicaPanel) panel = g_new0 (ReplicaPanel, 1);
+  g_autofree char *kind = NULL;
+  guint i = 0;
+
+  *result = NULL;
+  if (!read_string (object, where, "kind", TRUE, &kind, error))
+    return FALSE;
+  while (i < G_N_ELEMENTS (kind_names) && strcmp (kind, kind_names[i]) != 0)
+    i++;
+  if (i == G_N_ELEMENTS (kind_names))
+    return TRUE;
+  panel->kind = (ReplicaPanelKind) i;
+  if (!read_string (object, where, "path", TRUE, &panel->path, error)
+      || !read_string (object, where, "title", FALSE, &panel->title, error)
+      || !read_string (object, where, "sort", FALSE, &panel->sort, error)
+      || !read_string (object, where, "follows", FALSE, &panel->follows, error))
+    return FALSE;
+  if (panel->title == NULL)
+    panel->title = g_strdup (panel->path);
+  *result = g_steal_pointer (&panel);
+  return TRUE;
+}
+
+/* A panel can only follow a grid that is there: the one it names may have been of an unknown kind. */
+static void
+drop_lost_follows (GPtrArray *panels)
+{
+  for (guint i = 0; i < panels->len; i++)
+    {
+      ReplicaPanel *panel = g_ptr_array_index (panels, i);
+      gboolean found = FALSE;
+
+      for (guint k = 0; k < panels->len && !found && panel->follows != NULL; k++)
+        {
+          const ReplicaPanel *other = g_ptr_array_index (panels, k);
+
+          found = k != i && other->kind == REPLICA_PANEL_GRID && strcmp (other->path, panel->follows) == 0;
+        }
+      if (!found)
+        g_clear_pointer (&panel->follows, g_free);
+    }
+}
+
+static ReplicaScreen *
+read_screen (JsonObject *object, const char *where, GError **error)
+{
+  g_autoptr (ReplicaScreen) self = g_new0 (ReplicaScreen, 1);
+  JsonArray *panels;
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->panels = g_ptr_array_new_with_free_func ((GDestroyNotify) panel_free);
+  if (!read_string (object, where, "name", TRUE, &self->name, error)
+      || !read_string (object, where, "title", FALSE, &self->title, error)
+      || !read_objects (object, where, "panels", FALSE, &panels, error))
+    return NULL;
+  if (self->title == NULL)
+    self->title = g_strdup (self->name);
+  for (guint i = 0; panels != NULL && i < json_array_get_length (panels); i++)
+    {
+      g_autofree char *place = g_strdup_printf ("%s.panels[%u]", where, i);
+      ReplicaPanel *panel;
+
+      if (!read_panel (json_array_get_object_element (panels, i), place, &panel, error))
+        return NULL;
+      if (panel != NULL)
+        g_ptr_array_add (self->panels, panel);
+    }
+  drop_lost_follows (self->panels);
+  return g_steal_pointer (&self);
+}
+
+/* The code unit of `\uXXXX`, or -1. */
+static int
+read_code_unit (const char *json, gsize length)
+{
+  int unit = 0;
+
+  if (length < 6 || json[0] != '\\' || json[1] != 'u')
+    return -1;
+  for (guint i = 2; i < 6; i++)
+    {
+      if (!g_ascii_isxdigit (json[i]))
+        return -1;
+      unit = unit << 4 | g_ascii_xdigit_value (json[i]);
+    }
+  return unit;
+}
+
+/* The bytes of the escape that begins at @json, or 0 if it is none. A pair of surrogates is one. */
+static gsize
+measure_escape (const char *json, gsize length)
+{
+  int unit, low;
+
+  if (length < 2 || memchr ("\"\\/bfnrtu", json[1], 9) == NULL)
+    return 0;
+  if (json[1] != 'u')
+    return 2;
+  unit = read_code_unit (json, length);
+  if (unit < 0xd800 || unit > 0xdfff)
+    return unit >= 0 ? 6 : 0;
+  low = unit < 0xdc00 ? read_code_unit (json + 6, length - 6) : -1;
+  return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
+}
+
+/* The bytes of the string that begins at @json, its quotes included, or 0 if it is not one. */
+static gsize
+measure_string (const char *json, gsize length)
+{
+  gsize i = 1;
+
+  while (i < length && json[i] != '"')
+    {
+      gsize n_bytes = json[i] == '\\' ? measure_escape (json + i, length - i) : (guchar) json[i] >= 0x20;
+
+      if (n_bytes == 0)
+        return 0;
+      i += n_bytes;
+    }
+  return i < length ? i + 1 : 0;
+}
+
+/* The bytes of the number or literal that begins at @json, or 0 if it is neither. */
+static gsize
+measure_word (const char *json, gsize length)
+{
+  gsize n_bytes = 0;
+  double number;
+
+  while (n_bytes < length && (g_ascii_isalnum (json[n_bytes]) || strchr ("+-.", json[n_bytes]) != NULL))
+    n_bytes++;
+  if ((n_bytes == 4 && (memcmp (json, "true", 4) == 0 || memcmp (json, "null", 4) == 0))
+      || (n_bytes == 5 && memcmp (json, "false", 5) == 0))
+    return n_bytes;
+  return n_bytes > 0 && replica_read_double (json, n_bytes, &number) == REPLICA_READ_OK ? n_bytes : 0;
+}
+
+/* json-glib also takes comments and single quotes, in which a bracket would not count, and loses some bytes
+ * of memory with each token that is none: neither gets there. */
+static gboolean
+check_tokens (const char *json, gsize length, GError **error)
+{
+  guint depth = 0;
+
+  for (gsize i = 0; i < length; i++)
+    {
+      gsize n_bytes = 1;
+
+      if (json[i] == '"')
+        n_bytes = measure_string (json + i, length - i);
+      else if (json[i] == '[' || json[i] == '{')
+        depth++;
+      else if (json[i] == ']' || json[i] == '}')
+        depth -= depth > 0;
+      else if (memchr (" \t\r\n,:", json[i], 6) == NULL)
+        n_bytes = measure_word (json + i, length - i);
+      if (n_bytes == 0)
+        return refuse (error, "screens", "what begins at byte %" G_GSIZE_FORMAT " is not JSON", i);
+      if (depth > REPLICA_SCREENS_MAX_DEPTH)
+        return refuse (error, "screens", "nested deeper than %u at byte %" G_GSIZE_FORMAT,
+                       REPLICA_SCREENS_MAX_DEPTH, i);
+      i += n_bytes - 1;
+    }
+  return TRUE;
+}
+
+/**
+ * replica_screens_parse:
+ * @json: the body of `GET /v1/screens`
+ * @length: its bytes, or -1 when a NUL ends it
+ *
+ * Returns: (transfer full) (element-type ReplicaScreen): the screens, or %NULL with %REPLICA_ERROR_PROTOCOL,
+ * or %REPLICA_ERROR_TOO_LARGE above %REPLICA_SCREENS_MAX_BYTES; the message names the place, as
+ * `screens[0].panels[1].path`
+ */
+GPtrArray *
+replica_screens_parse (const char *json, gssize length, GError **error)
+{
+  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
+  g_autoptr (GPtrArray) screens = g_ptr_array_new_with_free_func ((GDestroyNotify) replica_screen_unref);
+  g_autoptr (GError) json_error = NULL;
+  gsize n_bytes = length >= 0 ? (gsize) length : strlen (json);
+  JsonNode *root;
+  JsonArray *array;
+
+  if (n_bytes > REPLICA_SCREENS_MAX_BYTES)
+    {
+      g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_TOO_LARGE,
+                   "screens: %" G_GSIZE_FORMAT " bytes, and the limit is %u", n_bytes,
+                   REPLICA_SCREENS_MAX_BYTES);
+      return NULL;
+    }
+  if (!g_utf8_validate_len (json, n_bytes, NULL))
+    {
+      refuse (error, "screens", "not UTF-8");
+      return NULL;
+    }
+  if (!check_tokens (json, n_bytes, error))
+    return NULL;
+  if (!json_parser_load_from_data (parser, json, (gssize) n_bytes, &json_error))
+    {
+      /* It may quote half a character. */
+      g_autofree char *message = g_utf8_make_valid (json_error->message, -1);
+
+      refuse (error, "screens", "%s", message);
+      return NULL;
+    }
+  root = json_parser_get_root (parser);
+  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
+    {
+      refuse (error, "screens", "expected an object");
+      return NULL;
+    }
+  if (!read_objects (json_node_get_object (root), "", "screens", TRUE, &array, error))
+    return NULL;
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    {
+      g_autofree char *place = g_strdup_printf ("screens[%u]", i);
+      ReplicaScreen *screen = read_screen (json_array_get_object_element (array, i), place, error);
+
+      if (screen == NULL)
+        return NULL;
+      g_ptr_array_add (screens, screen);
+    }
+  return g_steal_pointer (&screens);
+}

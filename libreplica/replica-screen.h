@@ -5,6 +5,10 @@
 
 G_BEGIN_DECLS
 
+/* What replica_screens_parse() takes at most. */
+#define REPLICA_SCREENS_MAX_BYTES (4u << 20)
+#define REPLICA_SCREENS_MAX_DEPTH 32u
+
 /**
  * ReplicaPanelKind:
  * @REPLICA_PANEL_GRID: rows and columns

@@ -14,7 +14,8 @@
  *
  * What a column points to (data, validity, dictionary, name) must live until finish. A 16-byte decimal column
  * whose values all fit 8 bytes is narrowed. NaN and infinity become null. A dictionary of which less than half
- * is used is compacted. Null rows' data is zeroed. Errors: REPLICA_ERROR_TOO_LARGE, naming the limit. */
+ * is used is compacted. Null rows' data is zeroed. Errors: REPLICA_ERROR_TOO_LARGE, naming the limit;
+ * REPLICA_ERROR_INVALID when two columns share a name, a path or name is not UTF-8, or there are rows and no column. */
 
 G_BEGIN_DECLS
 

@@ -36,6 +36,7 @@ REPLICA_PUBLIC void replica_view_set_frozen (ReplicaView *self, gboolean frozen)
 REPLICA_PUBLIC ReplicaSnapshot *replica_view_get_snapshot (ReplicaView *self); /* (transfer none) (nullable) */
 REPLICA_PUBLIC gboolean replica_view_get_live (ReplicaView *self);
 REPLICA_PUBLIC const char *replica_view_get_error (ReplicaView *self);
+REPLICA_PUBLIC ReplicaError replica_view_get_error_code (ReplicaView *self); /* 0: no error */
 REPLICA_PUBLIC guint64 replica_view_get_n_received (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_skipped (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);

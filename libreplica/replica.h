@@ -16,3 +16,4 @@
 #include "replica-view.h"
 #include "replica-table.h"
 #include "replica-screen.h"
+#include "replica-follow.h"

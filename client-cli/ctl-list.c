@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* synopticctl status and projections: a JSON document of the server, as it is or for people. */
+
+#include "ctl.h"
+
+static int
+print_document (const char *server, const char *path, CtlFormat format)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) body = ctl_fetch (server, path, "application/json", &error);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  gsize size;
+  const char *data;
+
+  if (body == NULL)
+    return ctl_fail (error);
+  data = g_bytes_get_data (body, &size);
+  if (format == CTL_FORMAT_JSON)
+    {
+      ctl_print_body (body);
+      if (size > 0 && data[size - 1] != '\n')
+        putchar ('\n');
+      return ctl_flush ();
+    }
+  if (size == 0 || !g_utf8_validate_len (data, size, NULL)
+      || !json_parser_load_from_data (parser, data, (gssize) size, &error)
+      || json_parser_get_root (parser) == NULL)
+    {
+      ctl_say ("the server's answer to %s is not JSON%s%s", path, error != NULL ? ": " : "",
+               error != NULL ? error->message : "");
+      return CTL_ERROR;
+    }
+  ctl_table_print_json (json_parser_get_root (parser), stdout);
+  return ctl_flush ();
+}
+
+static int
+list (const char *server, int argc, char **argv, const char *path, const char *summary)
+{
+  g_autofree char *format_text = NULL;
+  const GOptionEntry entries[] = {
+    { "format", 'f', 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT" },
+    { NULL },
+  };
+  CtlFormat format;
+
+  if (!ctl_parse ("", summary, NULL, entries, &server, &argc, &argv, 0, 0)
+      || !ctl_parse_format (format_text, FALSE, &format))
+    return CTL_USAGE;
+  return print_document (server, path, format);
+}
+
+int
+ctl_status (const char *server, int argc, char **argv)
+{
+  return list (server, argc, argv, "/v1/status", "Prints how the server is doing.");
+}
+
+int
+ctl_projections (const char *server, int argc, char **argv)
+{
+  return list (server, argc, argv, "/v1/projections", "Lists the projections that the server has.");
+}

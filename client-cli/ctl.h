@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdio.h>
+
+#include <json-glib/json-glib.h>
+
+#include "replica.h"
+
+/* synopticctl: what its verbs share. One thread; verbs run the main context themselves and return an exit
+ * status. */
+
+G_BEGIN_DECLS
+
+enum
+{
+  CTL_OK = 0,
+  CTL_ERROR = 1,
+  CTL_USAGE = 2
+};
+
+#define CTL_DEFAULT_SERVER "http://127.0.0.1:7878"
+
+typedef enum
+{
+  CTL_FORMAT_TABLE,
+  CTL_FORMAT_JSON,
+  CTL_FORMAT_CSV
+} CtlFormat;
+
+typedef struct
+{
+  const char *name;
+  const char *synopsis; /* of what follows the name */
+  const char *summary;
+  int (*run) (const char *server, int argc, char **argv); /* argv[0]: the verb */
+} CtlVerb;
+
+int ctl_get (const char *server, int argc, char **argv);
+int ctl_watch (const char *server, int argc, char **argv);
+int ctl_publish (const char *server, int argc, char **argv);
+int ctl_status (const char *server, int argc, char **argv);
+int ctl_screens (const char *server, int argc, char **argv);
+int ctl_projections (const char *server, int argc, char **argv);
+
+/* ctl-common.c */
+
+/* Parses a verb's options: @entries (nullable) and `--server`, which replaces *@server. What is left of @argv
+ * are the arguments;
+ * @min to @max of them. FALSE: told, exit with CTL_USAGE. `--help` prints and exits. */
+gboolean ctl_parse (const char *synopsis,
+                    const char *summary,
+                    const char *description,
+                    const GOptionEntry *entries,
+                    const char **server,
+                    int *argc,
+                    char ***argv,
+                    int min,
+                    int max);
+gboolean ctl_parse_format (const char *text, gboolean with_csv, CtlFormat *format); /* FALSE: told */
+void ctl_say (const char *format, ...)
+    G_GNUC_PRINTF (1, 2);           /* to stderr, behind the program's name, terminal-safe */
+int ctl_fail (const GError *error); /* says it; CTL_ERROR */
+int ctl_flush (void);               /* CTL_OK, or CTL_ERROR where stdout could not be written */
+/* Bytes of a body to stdout as they are; if that is a terminal, with what could steer it made visible. */
+void ctl_print_body (GBytes *body);
+/* Waits for something to happen, and lets it. */
+void ctl_iterate (void);
+/* A GET, waited for. */
+GBytes *ctl_fetch (const char *server, const char *path, const char *accept, GError **error);
+
+/* ctl-text.c */
+
+/* A PATH with query as a person types it, as a URL carries it: what is not safe in one becomes %XX; `%XX`,
+ * `&`, `=`, `?` stay; a
+ * `+` is a plus. */
+char *ctl_escape_path (const char *path);
+/* Appends text with control characters, broken UTF-8 and what turns the direction of writing made visible, as
+ * \n, \x1b, \u202e. */
+void ctl_append_safe (GString *out, const char *text, gsize length, gboolean keep_newlines);
+/* Columns that it takes on a terminal. */
+guint ctl_text_width (const char *text);
+
+/* ctl-table.c */
+
+/* A table whose cells are asked for twice (widths, then text), so that none is kept. */
+typedef struct
+{
+  guint n_rows;
+  guint n_columns;
+  gpointer data;
+  const char *(*header) (gpointer data, guint column);
+  gboolean (*is_number) (gpointer data, guint column);
+  void (*append_cell) (gpointer data, guint row, guint column, GString *out); /* terminal-safe */
+} CtlTable;
+
+void ctl_table_print (const CtlTable *table, FILE *out);
+void ctl_table_print_snapshot (ReplicaSnapshot *snapshot, FILE *out);
+/* Any JSON for people: scalars as names and values, arrays of objects as tables. */
+void ctl_table_print_json (JsonNode *root, FILE *out);
+
+/* ctl-lines.c */
+
+typedef struct _CtlLines CtlLines;
+typedef enum
+{
+  CTL_LINES_RECORD,
+  CTL_LINES_WAIT,
+  CTL_LINES_END,
+  CTL_LINES_ERROR
+} CtlLinesResult;
+
+#define CTL_LINE_MAX_BYTES (1u << 20)
+
+/* Reads records, line by line; @quoted: CSV, where a line end within quotes ends nothing. @fd is borrowed. */
+CtlLines *ctl_lines_new (int fd, gboolean quoted);
+void ctl_lines_free (CtlLines *self);
+/* The next record with its line end, valid until the next call; @line: its (first) line's number, from 1.
+ * @block FALSE: WAIT where nothing more is there right now. */
+CtlLinesResult ctl_lines_next (
+    CtlLines *self, gboolean block, const char **record, gsize *length, guint64 *line, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtlLines, ctl_lines_free)
+
+/* ctl-pace.c */
+
+/* The event's time in µs, of a record: FALSE with an error. @header: CSV: the header line; NULL: NDJSON.
+ * Times are RFC 3339 text, or numbers since 1970 in s, ms, µs or ns, told apart by their size. */
+gboolean ctl_pace_read_time (
+    const char *record, gsize length, const char *header, const char *field, gint64 *time_us, GError **error);
+
+/* A replay: when an event is due. */
+typedef struct
+{
+  double speed;         /* times real time, above 0 */
+  gint64 began_us;      /* when the first event went out; 0: none has */
+  gint64 first_time_us; /* the time that it had */
+} CtlPace;
+
+/* How long to wait, from @now_us (not 0), until an event of @time_us is due; 0: it is. Times that go back are
+ * due at once. */
+gint64 ctl_pace_wait_us (CtlPace *pace, gint64 time_us, gint64 now_us);
+
+G_END_DECLS

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "replica-link-private.h"
+#include "replica-meter.h"
+
+/* The inside of ReplicaLink, for its own files (replica-link*.c) and no other. */
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint32 id;
+  const ReplicaLinkClient *client; /* (static) */
+  gpointer data;                   /* (borrowed) a GObject */
+  char *path;                      /* (owned) */
+  gboolean polled;                 /* on the connection that stands: the server knows of it */
+  gboolean path_sent;              /* and has its path */
+  gint64 asked_us;                 /* when the outstanding poll was sent; -1: none is */
+  guint hold_ms;
+  ReplicaToken token; /* that it named */
+} ReplicaLinkView;
+
+struct _ReplicaLink
+{
+  GObject parent_instance;
+
+  char *uri;             /* (owned) as given */
+  GUri *endpoint;        /* (owned) */
+  GMainContext *context; /* (owned) */
+  SoupSession *session;  /* (owned) */
+  ReplicaClock clock;
+
+  gboolean started;
+  ReplicaLinkState state;
+  char *last_error;                    /* (owned) (nullable) */
+  GCancellable *connecting;            /* (owned) (nullable) */
+  GSocket *socket;                     /* (owned) (nullable) under the connection, to ask the kernel */
+  SoupWebsocketConnection *connection; /* (owned) (nullable) */
+  GPtrArray *closing;                  /* (owned) connections that wait for the peer's close frame */
+  char *broken;                        /* (owned) (nullable) what libsoup said before "closed" */
+  guint n_failures;                    /* in a row: what the back-off grows with */
+
+  GHashTable *views; /* (owned) id → ReplicaLinkView */
+  guint32 last_id;
+
+  GSource *retry;         /* (owned) */
+  GSource *watchdog;      /* (owned) */
+  GSource *probe;         /* (owned) */
+  gint64 heard_us;        /* anything, on this connection; -1 */
+  gint64 answer_us;       /* an answer to a view, or bytes of one */
+  guint64 received_bytes; /* by the kernel, when the watchdog last looked */
+
+  gboolean probe_due;
+  gint64 probe_sent_us; /* -1: none is outstanding */
+  gint64 probe_every_us;
+  ReplicaToken probe_token;
+  ReplicaMeter meter;
+  double goodput; /* as notified */
+};
+
+static inline gint64
+replica_link_now (ReplicaLink *self)
+{
+  return replica_clock_now_us (&self->clock);
+}
+
+/* replica-link.c: the end of a connection, or of an attempt. @close_code: to tell the peer; 0: it knows. */
+void replica_link_drop (ReplicaLink *self, const char *why, guint close_code);
+
+/* replica-link-views.c */
+void replica_link_view_free (gpointer data);
+void replica_link_tell_views (ReplicaLink *self, gboolean online);
+void replica_link_watchdog_cb (gpointer data);
+void replica_link_arm_watchdog (ReplicaLink *self);
+/* Bytes that the kernel has received on the connection; 0: unknown. */
+guint64 replica_link_received_bytes (ReplicaLink *self);
+void replica_link_probe_cb (gpointer data);
+void replica_link_send_probe (ReplicaLink *self);
+/* FALSE with an error: the peer broke the protocol. */
+gboolean replica_link_probe_answered (ReplicaLink *self, const ReplicaMessage *message, GError **error);
+gboolean replica_link_answer (
+    ReplicaLink *self, ReplicaLinkView *view, const ReplicaMessage *message, gsize size, GError **error);
+
+G_END_DECLS

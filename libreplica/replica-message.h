@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "replica-wire.h"
+
+/* The client's side of `synoptic.v1`: reads what a server sends, writes what a client asks. Internal to the
+ * repository. */
+
+G_BEGIN_DECLS
+
+/**
+ * ReplicaMessage:
+ * @type: %REPLICA_WIRE_SNAPSHOT, %REPLICA_WIRE_UNCHANGED or %REPLICA_WIRE_ERROR
+ * @view: whose poll it answers
+ * @token: of the snapshot (as its header says: the rest of the body is not checked yet), or still held
+ * @body: (owned) (nullable): the bytes of the snapshot, a part of the message's own; not checked
+ * @code: of an error
+ * @retry_ms: of an error; 0: no use to ask the same again
+ * @text: (owned) (nullable): of an error: valid UTF-8
+ *
+ * An answer of the server.
+ */
+typedef struct
+{
+  guint8 type;
+  guint32 view;
+  ReplicaToken token;
+  GBytes *body;
+  ReplicaError code;
+  guint32 retry_ms;
+  char *text;
+} ReplicaMessage;
+
+/* FALSE with REPLICA_ERROR_PROTOCOL, and @message is empty. Copies nothing of a snapshot. */
+gboolean replica_message_read (GBytes *bytes, ReplicaMessage *message, GError **error);
+void replica_message_clear (ReplicaMessage *message);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReplicaMessage, replica_message_clear)
+
+/* @path: (nullable): NULL: the one of the view's poll before */
+GBytes *replica_message_write_poll (guint32 view, const char *path, ReplicaToken token, guint hold_ms);
+GBytes *replica_message_write_withdraw (guint32 view);
+
+G_END_DECLS

@@ -83,7 +83,7 @@ bench_report (const char *what, BenchSeries *ours, BenchSeries *floor_series, co
 
   for (guint i = 0; i < MIN (ours->samples->len, floor_series->samples->len); i++)
     bench_series_add (ratios, g_array_index (ours->samples, double, i) / g_array_index (floor_series->samples, double, i));
-  g_print ("%-34s %-10s %9.2f ±%2.0f%%   %-14s %9.2f ±%2.0f%%   %-9s ratio %6.2f ±%2.0f%%\n", what,
+  printf ("%-34s %-10s %9.2f ±%2.0f%%   %-14s %9.2f ±%2.0f%%   %-9s ratio %6.2f ±%2.0f%%\n", what,
            ours->name, bench_series_median (ours), 100 * bench_series_spread (ours),
            floor_series->name, bench_series_median (floor_series), 100 * bench_series_spread (floor_series), unit,
            bench_series_median (ratios), 100 * bench_series_spread (ratios));

@@ -6,6 +6,7 @@
  *
  *   fan-out SYNOPTICD FLOOR_SERVER [--clients N] [--bytes N] [--rounds N] */
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -27,7 +28,7 @@ static const GOptionEntry entries[] = {
 
 static const char catalog[] =
   "{ \"sources\": [ { \"name\": \"events\", \"kind\": \"http\", \"fields\": { \"id\": \"string\", \"a\": \"int64\" } } ],"
-  "  \"projections\": [ { \"name\": \"hot\", \"from\": \"events\", \"key\": [\"id\"], \"min_interval_ms\": 0, \"columns\": {"
+  "  \"projections\": [ { \"name\": \"hot\", \"from\": \"events\", \"key\": [\"id\"], \"min_interval_ms\": 10, \"columns\": {"
   "     \"a\": \"last(a)\", \"b\": \"first(a)\", \"c\": \"min(a)\", \"d\": \"max(a)\", \"e\": \"sum(a)\", \"f\": \"count()\" } } ] }";
 
 static void
@@ -172,7 +173,7 @@ main (int argc, char **argv)
 
   title = g_strdup_printf ("%d clients × %" G_GSIZE_FORMAT " bytes", n_clients, ours.body_bytes);
   bench_report (title, ours.cpu, base.cpu, "µs CPU");
-  g_print ("%-34s %-10s %9.2f        %-14s %9.2f        KB of memory per waiting client\n", "", "synopticd",
+  printf ("%-34s %-10s %9.2f        %-14s %9.2f        KB of memory per waiting client\n", "", "synopticd",
            (double) ours.bytes_per_client / 1024, "bare epoll", (double) base.bytes_per_client / 1024);
 
   pollers_free (ours.pollers);

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The main job on real input: every published foreign-exchange bar, rebuilt from its ticks.
+
+Replays all tick files of the shared data set at full speed through `file` sources and compares every one-second and one-minute
+bar, read back through synopticctl, with the bars that the exchange data's publisher made from the same ticks: same rows,
+same digits (as exact decimals: the publisher writes 1.3867, a decimal(5) writes 1.38670). Then publishes each day's
+merged ticks in slices and compares the state per instrument after each slice with an oracle made with Python's decimal.
+Skipped, saying so, where the data set is not there.
+"""
+import csv
+import datetime
+import io
+import json
+import os
+import subprocess
+import time
+import unittest
+from decimal import Decimal
+
+from silo import ROOT, Silo, main, program
+
+SHARED = ROOT.parent / 'shared' / 'data' / 'fx_ticks'
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+SIDES = ('bid', 'ask')
+QUARTER = {'open': 'first', 'high': 'max', 'low': 'min', 'close': 'last'}
+DEADLINE_S = 900
+
+
+def ctl(silo, *arguments, stdin=None):
+    command = [program('synopticctl', 'SYNOPTICCTL'), '--server', silo.url, *arguments]
+    done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
+    assert done.returncode == 0, (arguments, done.returncode, done.stderr)
+    return done.stdout
+
+
+def unzstd(path):
+    return subprocess.run(['zstd', '-dcq', path], check=True, stdout=subprocess.PIPE).stdout.decode()
+
+
+def files():
+    """(name, scale of the prices, midnight of the file's clock in UTC) of every tick file."""
+    for entry in sorted(os.listdir(os.path.join(SHARED, 'ticks'))):
+        name = entry.removesuffix('.csv.zst')
+        venue, symbol, day = name.split('_')
+        midnight = datetime.datetime.strptime(day, '%Y%m%d').replace(tzinfo=datetime.timezone.utc)
+        if venue == 'fxcm':  # a fixed clock, five hours behind UTC
+            midnight += datetime.timedelta(hours=5)
+        yield name, 3 if symbol == 'xauusd' else 5, midnight
+
+
+def bars_catalog():
+    sources, projections = [], []
+    for name, scale, midnight in files():
+        sources.append({
+            'name': name, 'kind': 'file', 'path': os.path.join(SHARED, 'ticks', name + '.csv.zst'), 'format': 'csv',
+            'columns': ['time_ms', 'bid', 'ask'], 'speed': 'max',
+            'fields': {'time': {'type': 'timestamp', 'column': 'time_ms', 'unit': 'ms',
+                                'epoch': midnight.strftime('%Y-%m-%dT%H:%M:%SZ')},
+                       'bid': f'decimal({scale})', 'ask': f'decimal({scale})'}})
+        for kind, every in (('second', '1s'), ('minute', '1m')):
+            projections.append({
+                'name': f'bars/{kind}/{name}', 'from': name, 'key': [], 'window': {'every': every, 'on': 'time', 'keep': '2d'},
+                'columns': {f'{side}_{quarter}': f'{aggregate}({side})'
+                            for side in SIDES for quarter, aggregate in QUARTER.items()}})
+    return {'sources': sources, 'projections': projections}
+
+
+def wait_for_sources(silo, names):
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        states = {s['name']: s for s in silo.get('/v1/sources').json['sources']}
+        for name in names:
+            if states[name].get('error'):
+                raise AssertionError(f'{name}: {states[name]["error"]}')
+        if all(states[name]['finished'] and states[name]['batches_in_flight'] == 0 for name in names):
+            return
+        if time.monotonic() > end:
+            raise AssertionError('the replay did not finish')
+        time.sleep(0.2)
+
+
+def check_bars():
+    names = [name for name, _, _ in files()]
+    with Silo(bars_catalog()) as silo:
+        wait_for_sources(silo, names)
+        total = {'second': 0, 'minute': 0}
+        for name, _, midnight in files():
+            for kind in ('second', 'minute'):
+                published = []
+                for line in unzstd(os.path.join(SHARED, 'bars_' + kind, name + '.csv.zst')).splitlines():
+                    cells = line.split(',')
+                    del cells[10], cells[5]  # the sizes, which the publisher leaves at 0
+                    published.append((int(cells[0]), *(Decimal(cell) for cell in cells[1:])))
+                text = ctl(silo, 'get', f'bars/{kind}/{name}?sort=time', '--format', 'csv')
+                rows = list(csv.reader(io.StringIO(text)))
+                expected_header = ['time'] + [f'{side}_{quarter}' for side in SIDES for quarter in QUARTER]
+                assert rows[0] == expected_header, rows[0]
+                ours = []
+                for row in rows[1:]:
+                    start = datetime.datetime.strptime(row[0], '%Y-%m-%dT%H:%M:%SZ').replace(tzinfo=datetime.timezone.utc)
+                    ours.append((round((start - midnight).total_seconds() * 1000), *(Decimal(cell) for cell in row[1:])))
+                if ours != published:
+                    wrong = next((pair for pair in zip(ours, published) if pair[0] != pair[1]), None)
+                    raise AssertionError(f'{name}, {kind} bars: {len(ours)} rows for {len(published)}; first difference {wrong}')
+                total[kind] += len(published)
+    print(f'# {len(names)} tick files: {total["second"]} second bars and {total["minute"]} minute bars equal')
+    assert total['second'] > 100_000 and total['minute'] > 10_000, total
+
+
+def merged_ticks(day):
+    """The day's ticks of all instruments as the oracle orders them: UTC time, venue, symbol, line."""
+    merged = []
+    for name, _, midnight in files():
+        venue, symbol, file_day = name.split('_')
+        if file_day != day:
+            continue
+        base = Decimal(round((midnight - EPOCH).total_seconds() * 1000))
+        for number, line in enumerate(unzstd(os.path.join(SHARED, 'ticks', name + '.csv.zst')).splitlines()):
+            ms, bid, ask = line.split(',')
+            merged.append((base + Decimal(ms), venue.upper(), symbol.upper(), number, bid, ask))
+    merged.sort()
+    return merged
+
+
+def state_of(silo, path, n_events):
+    """The rows by instrument, once they count all events: the cap may still be serving the picture of a moment ago."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        answer = json.loads(ctl(silo, 'get', path, '--format', 'json'), parse_float=Decimal, parse_int=Decimal)
+        names = [column['name'] for column in answer['columns']]
+        rows = {row[0]: dict(zip(names, row)) for row in answer['rows']}
+        if sum(row['n'] for row in rows.values()) >= n_events:
+            return rows
+        assert time.monotonic() < end, f'{path} never counted {n_events} events'
+
+
+def check_oracle(days):
+    with open(os.path.join(SHARED, 'oracle_fx.json'), encoding='utf-8') as file:
+        oracle = json.load(file)['days']
+    fields = {'instrument': 'string', 'bid': 'decimal(5)', 'ask': 'decimal(5)', 'utc_ms': 'decimal(4)'}
+    columns = {f'{side}_{quarter}': f'{aggregate}({side})' for side in SIDES for quarter, aggregate in QUARTER.items()}
+    columns |= {'n': 'count()', 'sum_mid2': 'sum(bid+ask)', 'max_spread': 'max(ask-bid)', 'last_utc_ms': 'last(utc_ms)'}
+    catalog = {
+        'sources': [{'name': 'ticks' + day, 'kind': 'http', 'fields': fields} for day in days],
+        'projections': [{'name': 'state/' + day, 'from': 'ticks' + day, 'key': ['instrument'], 'columns': columns,
+                         'min_interval_ms': 10} for day in days]}
+    compared = 0
+    with Silo(catalog) as silo:
+        for day in days:
+            ticks = merged_ticks(day)
+            assert len(ticks) == oracle[day]['ticks']
+            done = 0
+            for upto, states in sorted(oracle[day]['checkpoints'].items(), key=lambda item: (item[0] == 'all', len(item[0]), item[0])):
+                end = len(ticks) if upto == 'all' else int(upto)
+                body = 'instrument,bid,ask,utc_ms\n' + ''.join(
+                    f'{venue}:{symbol},{bid},{ask},{ms}\n' for ms, venue, symbol, _, bid, ask in ticks[done:end])
+                said = ctl(silo, 'publish', 'ticks' + day, '-', '--format', 'csv', stdin=body)
+                assert f'accepted {end - done} ' in said, said
+                done = end
+                ours = state_of(silo, 'state/' + day, end)
+                assert set(ours) == set(states), (day, upto, set(ours) ^ set(states))
+                for key, state in states.items():
+                    row = ours[key]
+                    for side in SIDES:
+                        for quarter, want in zip(QUARTER, state[side]):
+                            assert row[f'{side}_{quarter}'] == Decimal(want), (day, upto, key, side, quarter, row)
+                    for name in ('sum_mid2', 'max_spread', 'last_utc_ms'):
+                        assert row[name] == Decimal(state[name]), (day, upto, key, name, row[name], state[name])
+                    assert row['n'] == state['n'], (day, upto, key, row['n'], state['n'])
+                    compared += 1
+    print(f'# {compared} states of instruments equal the oracle')
+
+
+@unittest.skipUnless(SHARED.is_dir(), 'the fx_ticks data set is not beside the checkout (../shared/data/fx_ticks)')
+class ForeignExchange(unittest.TestCase):
+    def test_every_published_bar(self):
+        check_bars()
+
+    def test_state_per_instrument_after_n_ticks(self):
+        check_oracle(sorted(json.loads((SHARED / 'oracle_fx.json').read_text())['days']))
+
+
+if __name__ == '__main__':
+    main()

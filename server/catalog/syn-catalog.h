@@ -68,7 +68,7 @@ typedef struct {
   char *name;
   char *text;           /* as written */
   int aggregate;        /* the index of the one aggregate it is, or -1: evaluate @program */
-  SynProgram *program;  /* over SynProjectionSpec.work */
+  SynProgram *program;  /* over SynProjectionSpec.work; never NULL */
   ReplicaType type;
   guint8 scale;
 } SynOutputSpec;
@@ -76,8 +76,8 @@ typedef struct {
 typedef struct {
   char *name;                   /* the path */
   const SynSourceSpec *source;
-  guint n_keys;
-  guint *keys;                  /* field indexes */
+  guint n_keys;                 /* may be 0: one row, or one a window */
+  guint *keys;                  /* field indexes; NULL without */
   gint64 window_us;             /* 0: none; tumbling, aligned to 1970 */
   gint64 keep_us;               /* windows: how much of the past is kept, counted back from the newest event time; 0: all */
   int time_field;               /* windows: `"on"` */

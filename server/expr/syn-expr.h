@@ -14,9 +14,10 @@
  *
  * Nulls: three-valued logic; a comparison or arithmetic with null is null; a `where` keeps what is true.
  * Types: int64 op int64 → int64 (overflow → null); decimals exact, scales widen: + - to the larger scale, * adds
- * scales (beyond 18: a double); `/` always gives a double (x/0 → null); decimal with double → double. A number literal
+ * scales (beyond 18: a double); `/` always gives a double (x/0 → null); decimal with double → double; timestamp - timestamp → int64, in µs. A number literal
  * without point or exponent is an int64, with a point a decimal of its digits, with an exponent a double. A string literal compared with a
- * timestamp is read as one. Mixed numeric comparisons are exact between int64 and decimal. */
+ * timestamp is read as one. Mixed numeric comparisons are exact between int64 and decimal.
+ * Functions: abs, round, floor, ceil, coalesce, if, lower, upper, length; docs/catalog.md is the reference. */
 
 G_BEGIN_DECLS
 

@@ -20,7 +20,7 @@ check_json (const char *text, gsize size)
   g_autoptr (SynJson) json = NULL;
   guint line = 0;
 
-  json = syn_json_parse (text, size, &line, &error);
+  json = syn_json_parse (text, size, SYN_JSON_MAX_VALUES, &line, &error);
   g_assert_cmpuint (line, >=, 1);
   if (json == NULL)
     {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "syn-ws-frame.h"
 
-#define MESSAGE_MAX 1000
+#define MESSAGE_MAX 200
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Comparisons: a loop for each operator and representation, chosen once a column. Pure functions over arrays;
+ * any thread. */
+#include "syn-program-private.h"
+
+#include <string.h>
+
+/* One loop an operator; A and B are expressions of the row i. */
+#define COMPARE_ROWS(op, A, B)                                                                               \
+  switch (op)                                                                                                \
+    {                                                                                                        \
+    case SYN_OP_EQ:                                                                                          \
+      for (guint i = 0; i < n_rows; i++)                                                                     \
+        data[i] = (A) == (B);                                                                                \
+      break;                                                                                                 \
+    case SYN_OP_NE:                                                                                          \
+      for (guint i = 0; i < n_rows; i++)                                                                     \
+        data[i] = (A) != (B);                                                                                \
+      break;                                                                                                 \
+    case SYN_OP_LT:                                                                                          \
+      for (guint i = 0; i < n_rows; i++)                                                                     \
+        data[i] = (A) < (B);                                                                                 \
+      break;                                                                                                 \
+    case SYN_OP_LE:                                                                                          \
+      for (guint i = 0; i < n_rows; i++)                                                                     \
+        data[i] = (A) <= (B);                                                                                \
+      break;                                                                                                 \
+    case SYN_OP_GT:                                                                                          \
+      for (guint i = 0; i < n_rows; i++)                                                                     \
+        data[i] = (A) > (B);                                                                                 \
+      break;                                                                                                 \
+    default:                                                                                                 \
+      for (guint i = 0; i < n_rows; i++)                                                                     \
+        data[i] = (A) >= (B);                                                                                \
+      break;                                                                                                 \
+    }
+
+static inline gboolean
+decide (SynOp op, int order)
+{
+  switch (op)
+    {
+    case SYN_OP_EQ:
+      return order == 0;
+    case SYN_OP_NE:
+      return order != 0;
+    case SYN_OP_LT:
+      return order < 0;
+    case SYN_OP_LE:
+      return order <= 0;
+    case SYN_OP_GT:
+      return order > 0;
+    default:
+      return order >= 0;
+    }
+}
+
+/* a × fa against b × fb, of which at most one factor is not 1: a product that does not fit is farther out
+ * than all that do. */
+static inline int
+order_scaled (ReplicaInt128 a, gint64 fa, ReplicaInt128 b, gint64 fb)
+{
+  ReplicaInt128 x, y;
+
+  if (__builtin_mul_overflow (a, (ReplicaInt128)fa, &x))
+    return a > 0 ? 1 : -1;
+  if (__builtin_mul_overflow (b, (ReplicaInt128)fb, &y))
+    return b > 0 ? -1 : 1;
+  return x < y ? -1 : x > y;
+}
+
+static void
+compare_with_constant (const SynStep *step, const ReplicaColumn *column, guint8 *data, guint n_rows)
+{
+  ReplicaInt128 constant = step->constant;
+  gint64 factor = step->factors[0];
+
+  if (column->width == 16)
+    {
+      const void *values = column->data;
+      COMPARE_ROWS (step->op, order_scaled (syn_load128 (values, i), factor, constant, 1), 0);
+    }
+  else if (factor != 1)
+    {
+      const gint64 *values = column->data;
+      COMPARE_ROWS (step->op, (ReplicaInt128)values[i] * factor, constant);
+    }
+  else if (constant == (gint64)constant)
+    {
+      const gint64 *values = column->data;
+      gint64 narrow = (gint64)constant;
+      COMPARE_ROWS (step->op, values[i], narrow);
+    }
+  else
+    memset (data, decide (step->op, constant > 0 ? -1 : 1), n_rows);
+}
+
+void
+syn_kernel_compare_exact (const SynStep *step,
+                          const ReplicaColumn *const *args,
+                          SynRegister *out,
+                          guint n_rows)
+{
+  guint8 *data = syn_register_data (out, n_rows);
+  const ReplicaColumn *a = args[0], *b = args[1];
+  gint64 fa = step->factors[0], fb = step->factors[1];
+
+  syn_register_set_validity (out, a, b, n_rows);
+  if (b == NULL)
+    compare_with_constant (step, a, data, n_rows);
+  else if (a->width == 8 && b->width == 8)
+    {
+      const gint64 *x = a->data, *y = b->data;
+
+      if (fa == 1 && fb == 1)
+        COMPARE_ROWS (step->op, x[i], y[i])
+      else
+        COMPARE_ROWS (step->op, (ReplicaInt128)x[i] * fa, (ReplicaInt128)y[i] * fb)
+    }
+  else if (a->width == 16 && b->width == 16)
+    COMPARE_ROWS (step->op, order_scaled (syn_load128 (a->data, i), fa, syn_load128 (b->data, i), fb), 0)
+  else if (a->width == 16)
+    COMPARE_ROWS (step->op, order_scaled (syn_load128 (a->data, i), fa, ((const gint64 *)b->data)[i], fb), 0)
+  else
+    COMPARE_ROWS (step->op, order_scaled (((const gint64 *)a->data)[i], fa, syn_load128 (b->data, i), fb), 0)
+  syn_register_mask_bools (out, n_rows);
+}
+
+void
+syn_kernel_compare_double (const SynStep *step,
+                           const ReplicaColumn *const *args,
+                           SynRegister *out,
+                           guint n_rows)
+{
+  guint8 *data = syn_register_data (out, n_rows);
+  const double *x = args[0]->data;
+
+  syn_register_set_validity (out, args[0], args[1], n_rows);
+  if (args[1] != NULL)
+    {
+      const double *y = args[1]->data;
+      COMPARE_ROWS (step->op, x[i], y[i]);
+    }
+  else
+    {
+      double y = step->number;
+      COMPARE_ROWS (step->op, x[i], y);
+    }
+  syn_register_mask_bools (out, n_rows);
+}
+
+void
+syn_kernel_compare_bool (const SynStep *step,
+                         const ReplicaColumn *const *args,
+                         SynRegister *out,
+                         guint n_rows)
+{
+  guint8 *data = syn_register_data (out, n_rows);
+  const guint8 *x = args[0]->data, *y = args[1]->data;
+
+  syn_register_set_validity (out, args[0], args[1], n_rows);
+  COMPARE_ROWS (step->op, x[i], y[i]);
+  syn_register_mask_bools (out, n_rows);
+}
+
+static inline gsize
+entry_length (const ReplicaColumn *column, guint32 code)
+{
+  return column->dict_offsets[code + 1] - column->dict_offsets[code] - 1;
+}
+
+static inline int
+order_bytes (const char *a, gsize n_a, const char *b, gsize n_b)
+{
+  int order = memcmp (a, b, MIN (n_a, n_b));
+
+  return order != 0 ? order : n_a < n_b ? -1 : n_a > n_b;
+}
+
+void
+syn_kernel_compare_string (const SynStep *step,
+                           const ReplicaColumn *const *args,
+                           SynRegister *out,
+                           guint n_rows)
+{
+  guint8 *data = syn_register_data (out, n_rows);
+  const ReplicaColumn *a = args[0], *b = args[1];
+  const guint32 *x = a->data, *y = b->data;
+
+  syn_register_set_validity (out, a, b, n_rows);
+  /* An empty dictionary goes with nothing but nulls. */
+  if (a->n_dict == 0 || b->n_dict == 0)
+    memset (data, 0, n_rows);
+  else
+    COMPARE_ROWS (step->op,
+                  order_bytes (a->dict_bytes + a->dict_offsets[x[i]], entry_length (a, x[i]),
+                               b->dict_bytes + b->dict_offsets[y[i]], entry_length (b, y[i])),
+                  0)
+  syn_register_mask_bools (out, n_rows);
+}
+
+static inline gboolean
+is_in_set (const SynStep *step, const char *text)
+{
+  guint8 first = (guint8)text[0];
+
+  /* The bit first: it spares nearly all the hashing. */
+  return (step->first_bytes[first / 64] >> (first % 64) & 1) && g_hash_table_contains (step->set, text);
+}
+
+static void
+test_entries (const SynStep *step, const ReplicaColumn *column, guint8 *answers)
+{
+  if (step->glob != NULL)
+    for (guint k = 0; k < column->n_dict; k++)
+      answers[k] = (guint8)syn_glob_match (step->glob, column->dict_bytes + column->dict_offsets[k],
+                                           entry_length (column, k));
+  else if (step->set != NULL)
+    for (guint k = 0; k < column->n_dict; k++)
+      answers[k] = (guint8)is_in_set (step, column->dict_bytes + column->dict_offsets[k]);
+  else if (step->op == SYN_OP_EQ || step->op == SYN_OP_NE)
+    for (guint k = 0; k < column->n_dict; k++)
+      answers[k] =
+          (guint8)((entry_length (column, k) == step->text_length
+                    && memcmp (column->dict_bytes + column->dict_offsets[k], step->text, step->text_length)
+                           == 0)
+                   == (step->op == SYN_OP_EQ));
+  else
+    for (guint k = 0; k < column->n_dict; k++)
+      answers[k] =
+          (guint8)decide (step->op, order_bytes (column->dict_bytes + column->dict_offsets[k],
+                                                 entry_length (column, k), step->text, step->text_length));
+}
+
+/* What is asked of a string is asked once an entry of the dictionary; the rows only look their code up. */
+void
+syn_kernel_test_string (const SynStep *step, const ReplicaColumn *const *args, SynRegister *out, guint n_rows)
+{
+  const ReplicaColumn *column = args[0];
+  const guint32 *codes = column->data;
+  guint8 *data = syn_register_data (out, n_rows);
+  guint8 *answers = syn_register_scratch (out, MAX (column->n_dict, 1));
+
+  answers[0] = 0;
+  test_entries (step, column, answers);
+  syn_register_set_validity (out, column, NULL, n_rows);
+  for (guint i = 0; i < n_rows; i++)
+    data[i] = answers[codes[i]];
+  syn_register_mask_bools (out, n_rows);
+}

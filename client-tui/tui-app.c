@@ -262,9 +262,9 @@ on_screen_key (TuiApp *self, TuiScreen *screen, guint32 key)
   else if (key == TUI_KEY_DOWN || key == 'j')
     tui_grid_move (grid, 1);
   else if (key == TUI_KEY_PAGE_UP)
-    tui_grid_move (grid, -10);
+    tui_grid_move_pages (grid, -1);
   else if (key == TUI_KEY_PAGE_DOWN)
-    tui_grid_move (grid, 10);
+    tui_grid_move_pages (grid, 1);
   else if (key == TUI_KEY_HOME)
     tui_grid_move (grid, -G_MAXINT / 2);
   else if (key == TUI_KEY_END)

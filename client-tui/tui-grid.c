@@ -10,6 +10,7 @@
 #include "tui-format.h"
 
 #define MAX_TEXT_WIDTH 40 /* of a string column */
+#define GAP 2             /* after each column: the mark of a change, and a space */
 
 struct _TuiGrid {
   ReplicaIndex *index;       /* (owned) */
@@ -21,6 +22,7 @@ struct _TuiGrid {
   GArray *widths;            /* guint, a column */
   GArray *decimals;          /* guint, a column */
   char *columns_signature;   /* (owned) (nullable): names and types that widths are for */
+  guint page;                /* rows in sight when last drawn */
   gboolean marks;
 };
 
@@ -224,6 +226,12 @@ tui_grid_move (TuiGrid *self, int rows)
 }
 
 void
+tui_grid_move_pages (TuiGrid *self, int pages)
+{
+  tui_grid_move (self, pages * (int) MAX (self->page, 2) - pages);
+}
+
+void
 tui_grid_scroll_columns (TuiGrid *self, int columns)
 {
   ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
@@ -280,6 +288,7 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
 
   if (snapshot == NULL || height == 0)
     return;
+  self->page = body;
   rows = replica_index_get_rows (self->index, &n_rows);
   n_columns = replica_snapshot_get_n_columns (snapshot);
   if (self->selected < self->top)
@@ -324,7 +333,7 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
             style = TUI_STYLE_SELECTED;
           draw_cell (self, cells, x + at, y + 1 + i, column_width, column, c, rows[self->top + i], style, stale);
         }
-      at += column_width + 1;
+      at += column_width + GAP;
     }
   if (n_columns_right > 0 && width > 0)
     tui_cells_text (cells, x + width - 1, y, 1, TUI_STYLE_HEADER, "›");

@@ -22,6 +22,7 @@ void tui_grid_shift_sort (TuiGrid *self, int step);
 void tui_grid_reverse_sort (TuiGrid *self);
 void tui_grid_set_marks (TuiGrid *self, gboolean marks); /* whether changed cells are marked */
 void tui_grid_move (TuiGrid *self, int rows);            /* the selection; clamped */
+void tui_grid_move_pages (TuiGrid *self, int pages);     /* by what was in sight, less a row */
 void tui_grid_scroll_columns (TuiGrid *self, int columns);
 /* The selected row of the snapshot, or -1 when there are no rows. */
 int tui_grid_get_selected (TuiGrid *self);

@@ -14,7 +14,7 @@ static const struct {
   { "/, F4", "filter rows as you type: Enter keeps it, Esc clears it", "Filter" },
   { "Space", "freeze the picture; again: thaw, and mark what changed meanwhile", "Freeze" },
   { "Tab", "the next panel; Shift-Tab the one before", "Panel" },
-  { "1 … 9, ]", "a screen by its number; ] the next, [ the one before", "Screen" },
+  { "1-9, ]", "a screen by its number; ] the next, [ the one before", "Screen" },
   { "< >", "sort by the column to the left, to the right; r reverses", "Sort" },
   { "↑ ↓ k j", "select a row (held by its key); PgUp PgDn a page, Home End the ends", NULL },
   { "← → h l", "scroll the columns; key columns stay", NULL },

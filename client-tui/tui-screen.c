@@ -4,8 +4,8 @@
  * (Side by side would cut columns at 80; a terminal has rows to scroll, not columns to spare.) Main thread. */
 #include "tui-screen.h"
 
-#define ROWS_OF_OTHERS 6 /* title, heads and four rows of a panel that has not the focus */
-#define ROWS_OF_FOCUS 12 /* below this the others keep only their titles */
+#define ROWS_OF_OTHERS 6 /* title, heads and four rows: what any panel has before one gets all that it would like */
+#define ROWS_OF_FOCUS 12 /* what the one in focus has before others get more than their titles */
 
 typedef struct {
   TuiPanel *panel;
@@ -157,8 +157,18 @@ tui_screen_follow (TuiScreen *self)
     }
 }
 
+/* Grows a panel to @height, or as far as there is room. */
+static void
+grow (guint *panel_height, guint height, guint *left)
+{
+  guint more = height > *panel_height ? MIN (height - *panel_height, *left) : 0;
+
+  *panel_height += more;
+  *left -= more;
+}
+
 void
-tui_screen_layout (guint n, guint focus, guint height, guint *heights)
+tui_screen_layout (guint n, guint focus, guint height, const guint *wanted, guint *heights)
 {
   guint left = height;
 
@@ -166,30 +176,35 @@ tui_screen_layout (guint n, guint focus, guint height, guint *heights)
     heights[i] = 0;
   if (n == 0)
     return;
-  /* The one in focus first: a title, heads and a row are worth more than other panels' titles. */
-  heights[focus] = MIN (left, 3);
-  left -= heights[focus];
-  for (guint i = 0; i < n && left > 0; i++)
-    if (i != focus)
-      {
-        heights[i] = 1;
-        left--;
-      }
-  for (guint i = 0; i < n && heights[focus] + left >= ROWS_OF_FOCUS + ROWS_OF_OTHERS; i++)
-    if (i != focus && left >= ROWS_OF_OTHERS - 1)
-      {
-        heights[i] = ROWS_OF_OTHERS;
-        left -= ROWS_OF_OTHERS - 1;
-      }
+  /* The one in focus first: its title, heads and a row are worth more than other panels' titles. */
+  grow (&heights[focus], 3, &left);
+  for (guint i = 0; i < n; i++)
+    grow (&heights[i], 1, &left);
+  /* Then a fair part for each, then what each would like. */
+  grow (&heights[focus], MIN (wanted[focus], ROWS_OF_FOCUS), &left);
+  for (guint i = 0; i < n; i++)
+    if (left >= 2) /* less than heads and a row is no use */
+      grow (&heights[i], MIN (wanted[i], ROWS_OF_OTHERS), &left);
+  grow (&heights[focus], wanted[focus], &left);
+  for (guint i = 0; i < n; i++)
+    if (left >= 2)
+      grow (&heights[i], wanted[i], &left);
   heights[focus] += left;
 }
 
 void
 tui_screen_draw (TuiScreen *self, TuiCells *cells, guint x, guint y, guint width, guint height)
 {
-  g_autofree guint *heights = g_new (guint, self->slots->len + 1);
+  g_autofree guint *heights = g_new0 (guint, self->slots->len + 1), *wanted = g_new0 (guint, self->slots->len + 1);
 
-  tui_screen_layout (self->slots->len, self->focus, height, heights);
+  for (guint i = 0; i < self->slots->len; i++)
+    {
+      guint shown, total;
+
+      tui_grid_get_counts (tui_panel_get_grid (SLOT (self, i).panel), &shown, &total);
+      wanted[i] = 2 + MIN (MAX (shown, 1), height);
+    }
+  tui_screen_layout (self->slots->len, self->focus, height, wanted, heights);
   for (guint i = 0; i < self->slots->len; i++)
     {
       tui_panel_draw (SLOT (self, i).panel, cells, x, y, width, heights[i], i == self->focus);

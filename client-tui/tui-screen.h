@@ -24,8 +24,8 @@ guint64 tui_screen_get_n_skipped (TuiScreen *self);
 /* The selection moved: panels that follow the one in focus follow. */
 void tui_screen_follow (TuiScreen *self);
 void tui_screen_draw (TuiScreen *self, TuiCells *cells, guint x, guint y, guint width, guint height);
-/* Splits @height lines among @n panels, so that @focus gets what is left over: each at least a title, and a few rows
- * when there is room. Into @heights. */
-void tui_screen_layout (guint n, guint focus, guint height, guint *heights);
+/* Splits @height lines among @n panels that would like @wanted lines each: a title for each, a few rows where there is room, the rest
+ * to @focus first. Into @heights. */
+void tui_screen_layout (guint n, guint focus, guint height, const guint *wanted, guint *heights);
 
 G_END_DECLS

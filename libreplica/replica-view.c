@@ -55,6 +55,7 @@ struct _ReplicaView
   char *error;             /* (owned) (nullable) */
   ReplicaError error_code; /* 0 without one */
   guint64 n_received, n_skipped, n_behind;
+  gboolean rested; /* it was stopped: what came meanwhile was not skipped, nobody wanted it */
 
   GSource *timer;    /* (owned) the earliest of the three */
   gint64 retry_us;   /* poll again; -1 */
@@ -295,7 +296,8 @@ view_answer_snapshot (ReplicaView *self, const ReplicaMessage *message, GError *
       return FALSE;
     }
 
-  n_skipped = same_epoch ? message->token.serial - before.serial - 1 : 0;
+  n_skipped = same_epoch && !self->rested ? message->token.serial - before.serial - 1 : 0;
+  self->rested = FALSE;
   self->n_errors = self->n_idle_answers = self->n_spins = 0;
   self->answered_well = TRUE;
   self->newest_confirmed_us = view_now (self);
@@ -624,6 +626,7 @@ replica_view_stop (ReplicaView *self)
     return;
   view_detach (self);
   self->started = FALSE;
+  self->rested = TRUE;
   view_update_live (self);
 }
 

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  *
  * Properties: `path` (notify), `frozen`, `snapshot` (the one to show), `error` (string, nullable: what the server said
  * of this path, cleared by the next good answer), `n-received`, `n-skipped` (snapshots that the server made and
- * this view never saw, by the serials), `n-behind` (while frozen: snapshots newer than the one shown), `live`
+ * this view never saw while it was started, by the serials), `n-behind` (while frozen: snapshots newer than the one shown), `live`
  * (gboolean: the link is online and the last poll was answered without error within hold + margin).
  *
  * Signals: `snapshot` (ReplicaSnapshot *snapshot, ReplicaDiff *diff): the picture to show changed; on thaw it comes

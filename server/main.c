@@ -21,9 +21,6 @@
 #include "syn-projection.h"
 #include "syn-source.h"
 
-#ifndef SYN_VERSION
-#define SYN_VERSION "0.1.0"
-#endif
 #define MAX_LANES 256
 
 typedef struct {
@@ -231,7 +228,7 @@ run (Options *options, int argc, char **argv, GError **error)
     return EXIT_FAILURE;
   if (options->version)
     {
-      printf ("synopticd %s\n", SYN_VERSION);
+      printf ("synopticd %s\n", SYNOPTIC_VERSION);
       return EXIT_SUCCESS;
     }
   catalog = syn_catalog_load ((const char *const *) options->catalogs->pdata, error);

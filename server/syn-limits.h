@@ -10,6 +10,12 @@
 #define SYN_MAX_EVENTS_PER_BATCH (1u << 20)  /* one POST */
 #define SYN_MAX_BATCHES_IN_FLIGHT 64         /* per source; above: OVERLOADED */
 
+/* sources */
+#define SYN_MAX_FILE_THREADS 4               /* read files at the same time; more file sources take turns */
+#define SYN_MAX_FILE_BATCHES 8               /* of one file source: read, but not applied yet */
+#define SYN_MAX_FILE_BATCH_EVENTS 4096
+#define SYN_MAX_HOST_PROCESSES 65536         /* of /proc, looked at per sample; those beyond are left out */
+
 /* catalog */
 #define SYN_MAX_CATALOG_BYTES (16u << 20)
 #define SYN_MAX_FIELDS 256
@@ -17,6 +23,10 @@
 #define SYN_MAX_NAME_BYTES 128
 #define SYN_MAX_SOURCES 4096
 #define SYN_MAX_PROJECTIONS 65536
+#define SYN_MAX_SCREENS 1024
+#define SYN_MAX_PANELS 64                    /* of one screen */
+#define SYN_MAX_INSTRUMENTS 1000000          /* of one simulator */
+#define SYN_MAX_RATE 10000000                /* events/s of one simulator */
 
 /* expressions and queries */
 #define SYN_MAX_EXPR_BYTES 4096
@@ -30,6 +40,7 @@
 
 /* grains */
 #define SYN_MAX_MAILBOX 4096                 /* messages waiting for one activation; above: OVERLOADED */
+#define SYN_MAX_LANE_MESSAGES (1u << 18)     /* messages waiting on one lane; above: OVERLOADED */
 #define SYN_MAX_ACTIVATIONS_PER_LANE (1u << 20)
 #define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */
 
@@ -38,6 +49,9 @@
 #define SYN_MAX_HTTP_CONNECTIONS 8192
 #define SYN_MAX_VIEWS_PER_CONNECTION 1024
 #define SYN_MAX_HELD_POLLS 200000            /* per lane */
+#define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token, and not answered yet */
+#define SYN_MAX_UPLOAD_BYTES (256u << 20)    /* bodies being received, together; above: OVERLOADED */
+#define SYN_MAX_BEACONS 100000               /* per lane: different questions at a time; above: OVERLOADED */
 #define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for */
 #define SYN_HOLD_DEFAULT_MS 10000
 #define SYN_HOLD_MAX_MS 30000

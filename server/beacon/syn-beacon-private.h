@@ -10,12 +10,6 @@
 
 G_BEGIN_DECLS
 
-#ifndef SYN_MAX_INITIAL_POLLS
-#define SYN_MAX_INITIAL_POLLS 50000 /* per lane: polls without a token that wait for their first answer */
-#endif
-#ifndef SYN_MAX_BEACONS
-#define SYN_MAX_BEACONS 100000      /* per lane */
-#endif
 #define SYN_BEACON_HOLD_MS SYN_HOLD_DEFAULT_MS /* of its own polls */
 #define SYN_BEACON_MARGIN_MS 5000              /* its deadline: so long after the hold */
 #define SYN_BEACON_LIFE_MS (2 * SYN_BEACON_HOLD_MS)

@@ -193,6 +193,10 @@ count_incarnation (SynDataDir *self, gboolean fresh, guint32 *incarnation, GErro
                    G_MAXUINT32 - 1, shown);
       return FALSE;
     }
+  /* A fresh folder does not count from 1: were an old one lost, its tokens would be given out twice. The clock's seconds are beyond
+   * what any older folder counted to, as long as it was started less than once a second. */
+  if (text == NULL)
+    last = (guint64) CLAMP (g_get_real_time () / G_USEC_PER_SEC, 1, G_MAXUINT32 - 1) - 1;
   *incarnation = (guint32) last + 1;
   return syn_data_dir_write_incarnation (self, *incarnation, error);
 }

@@ -7,7 +7,7 @@
  *
  *   lock         held by flock() while a silo uses the folder; its text is the pid
  *   format       "synoptic-data 1\n"
- *   incarnation  a decimal number and a newline: how often a silo was started on this folder
+ *   incarnation  a decimal number and a newline: one more at each start; the first is the clock's seconds since 1970
  *
  * Any thread, one at a time. */
 

@@ -8,10 +8,6 @@
 
 G_BEGIN_DECLS
 
-/* Calls posted to one lane and not yet received by its grains: a bound on their memory (128 B each, and payloads). */
-#ifndef SYN_MAX_LANE_MESSAGES
-#define SYN_MAX_LANE_MESSAGES (1 << 18)
-#endif
 /* Messages that one activation receives before others on its lane get their turn. */
 #define SYN_GRAIN_BATCH 100
 /* The supervisor's back-off: doubles from the first to the last; forgotten after a life as long as the last. */

@@ -359,10 +359,10 @@ tui_app_run (const char *uri, GError **error)
   g_signal_handlers_disconnect_by_data (self->link, self);
   g_ptr_array_unref (self->screens);
   replica_link_stop (self->link);
-  /* Cancelled requests end in their callbacks. */
+  tui_terminal_free (self->terminal);
+  /* Cancelled requests end in their callbacks; nothing else is left that could go on for ever. */
   while (g_main_context_iteration (NULL, FALSE))
     ;
-  tui_terminal_free (self->terminal);
   g_object_unref (self->link);
   g_object_unref (self->cancellable);
   g_main_loop_unref (self->loop);

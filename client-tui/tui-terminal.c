@@ -171,19 +171,15 @@ static gboolean
 on_input (gint fd, GIOCondition condition, gpointer user_data)
 {
   TuiTerminal *self = user_data;
+  gboolean heard = FALSE;
   wint_t code;
   int result;
 
-  if (condition & (G_IO_HUP | G_IO_ERR) && !(condition & G_IO_IN))
-    {
-      self->input_source = 0;
-      self->key (TUI_KEY_QUIT, self->user_data);
-      return G_SOURCE_REMOVE;
-    }
   while ((result = wget_wch (self->keys, &code)) != ERR)
     {
       guint32 key;
 
+      heard = TRUE;
       if (result == KEY_CODE_YES && code == STATUS_ANSWER)
         {
           self->n_unanswered = 0;
@@ -198,6 +194,13 @@ on_input (gint fd, GIOCondition condition, gpointer user_data)
       key = translate (result == KEY_CODE_YES, code);
       if (key != TUI_KEY_NONE)
         self->key (key, self->user_data);
+    }
+  /* A terminal that hung up is readable for ever, and says nothing. */
+  if (condition & (G_IO_HUP | G_IO_ERR) && !heard)
+    {
+      self->input_source = 0;
+      self->key (TUI_KEY_QUIT, self->user_data);
+      return G_SOURCE_REMOVE;
     }
   return G_SOURCE_CONTINUE;
 }

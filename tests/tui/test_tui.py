@@ -137,6 +137,16 @@ class Dashboard(unittest.TestCase):
         self.terminal.keys('q')
         self.terminal.wait('status=0')
 
+    def test_8_a_terminal_that_hangs_up_ends_it(self):
+        terminal = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {self.silo.url}')
+        terminal.wait(' LIVE ')
+        pid = int(terminal.tmux('list-panes', '-t', 't', '-F', '#{pane_pid}'))
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+            children = file.read().split()
+        self.assertTrue(children)
+        terminal.close()
+        until(lambda: not any(os.path.exists(f'/proc/{child}') for child in children), what='the end of the program')
+
 
 if __name__ == '__main__':
     main()

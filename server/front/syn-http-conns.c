@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The HTTP connections of the front, on its lane.
+ *
+ * libsoup does not look at a connection whose message is paused, so that a client that left would hold its
+ * parked poll until the end of the hold. All connections are therefore in an epoll set of their own,
+ * edge-triggered and only for the end of the stream: one GSource for all, and nothing to do while all is
+ * well. The time limits are one timer each on the lane's wheel; the bytes moved are counted by the stream, so
+ * that progress costs no re-arming. */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-http-conns.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "syn-limits.h"
+
+#define EVENTS_PER_TURN 64
+#define LINGER_MS 2000
+#define LINGER_BYTES (256u << 20)
+#define LINGER_READS 64 /* per turn */
+
+/* What an event of the epoll set points to. */
+typedef struct
+{
+  gboolean lingers;
+} Watched;
+
+struct _SynHttpConn
+{
+  Watched watched;
+  SynHttpConn *next, **pprev;
+  SynHttpConns *set;
+  SynHttpStream *stream;  /* (unowned): it outlives this */
+  GSocketAddress *remote; /* (owned): points back here */
+  SynTimer timer;
+  guint64 progress;
+  SynHttpPhase phase;
+  gboolean left;
+  SynHttpLeaveFunc leave;
+  gpointer leave_data;
+};
+
+typedef struct _Linger Linger;
+struct _Linger
+{
+  Watched watched;
+  Linger *next, **pprev;
+  SynHttpConns *set;
+  int fd;
+  gsize dropped;
+  SynTimer timer;
+};
+
+struct _SynHttpConns
+{
+  SynLane *lane;
+  int epoll_fd;
+  GSource *source; /* (owned) */
+  SynHttpConn *conns;
+  Linger *lingering;
+  guint n_conns, max_conns;
+  struct epoll_event *events; /* of the turn that runs, or NULL */
+  int n_events;
+};
+
+static GQuark
+conn_quark (void)
+{
+  return g_quark_from_static_string ("syn-http-conn");
+}
+
+/* What is freed while the events of a turn are gone through must not be met again among them. */
+static void
+forget_events (SynHttpConns *self, gpointer watched)
+{
+  for (int i = 0; i < self->n_events; i++)
+    {
+      if (self->events[i].data.ptr == watched)
+        self->events[i].data.ptr = NULL;
+    }
+}
+
+/* ---- lingering ---- */
+
+static void
+linger_free (Linger *self)
+{
+  forget_events (self->set, self);
+  if (self->next != NULL)
+    self->next->pprev = self->pprev;
+  *self->pprev = self->next;
+  syn_lane_disarm (self->set->lane, &self->timer);
+  close (self->fd);
+  g_free (self);
+}
+
+static void
+linger_timed_out (SynTimer *timer, gpointer user_data)
+{
+  linger_free (user_data);
+}
+
+static void
+linger_read (Linger *self)
+{
+  char buffer[16384];
+
+  for (guint i = 0; i < LINGER_READS; i++)
+    {
+      gssize n = recv (self->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+
+      if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+      if (n > 0)
+        self->dropped += (gsize) n;
+      if (n <= 0 || self->dropped > LINGER_BYTES)
+        {
+          linger_free (self);
+          return;
+        }
+    }
+}
+
+void
+syn_http_conns_linger (SynHttpConns *self, int fd, const char *answer, gsize length)
+{
+  Linger *linger;
+  struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP };
+
+  if (send (fd, answer, length, MSG_NOSIGNAL | MSG_DONTWAIT) != (gssize) length)
+    {
+      close (fd);
+      return;
+    }
+  shutdown (fd, SHUT_WR);
+  linger = g_new0 (Linger, 1);
+  linger->watched.lingers = TRUE;
+  linger->set = self;
+  linger->fd = fd;
+  linger->next = self->lingering;
+  if (linger->next != NULL)
+    linger->next->pprev = &linger->next;
+  linger->pprev = &self->lingering;
+  self->lingering = linger;
+  event.data.ptr = linger;
+  syn_lane_arm (self->lane, &linger->timer, LINGER_MS, linger_timed_out, linger);
+  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+    linger_free (linger);
+}
+
+/* ---- connections ---- */
+
+static void
+conn_timed_out (SynTimer *timer, gpointer user_data)
+{
+  SynHttpConn *self = user_data;
+  guint64 progress = syn_http_stream_get_progress (self->stream);
+
+  /* What is parked is ours to answer, and is by its hold. */
+  if (self->phase == SYN_HTTP_BUSY && (self->leave != NULL || progress != self->progress))
+    {
+      self->progress = progress;
+      syn_lane_arm (self->set->lane, &self->timer, SYN_STALL_MS, conn_timed_out, self);
+    }
+  else
+    syn_http_stream_abort (self->stream);
+}
+
+static void
+conn_leave (SynHttpConn *self, SynHttpLeave how)
+{
+  SynHttpLeaveFunc leave = self->leave;
+
+  if (how == SYN_HTTP_GONE)
+    self->leave = NULL;
+  if (leave != NULL)
+    leave (self, how, self->leave_data);
+}
+
+static void
+conn_gone (gpointer user_data)
+{
+  SynHttpConn *self = user_data;
+  SynHttpConns *set = self->set;
+
+  conn_leave (self, SYN_HTTP_GONE);
+  forget_events (set, self);
+  epoll_ctl (set->epoll_fd, EPOLL_CTL_DEL, syn_http_stream_get_fd (self->stream), NULL);
+  syn_lane_disarm (set->lane, &self->timer);
+  if (self->next != NULL)
+    self->next->pprev = self->pprev;
+  *self->pprev = self->next;
+  set->n_conns--;
+  g_object_set_qdata (G_OBJECT (self->remote), conn_quark (), NULL);
+  g_object_unref (self->remote);
+  g_free (self);
+}
+
+static void
+refuse (int fd)
+{
+  static const char answer[] =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+  char buffer[4096];
+
+  /* The request has often come already: read, so that closing does not reset the answer away. */
+  if (send (fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0 && shutdown (fd, SHUT_WR) == 0)
+    while (recv (fd, buffer, sizeof buffer, MSG_DONTWAIT) == sizeof buffer)
+      ;
+  close (fd);
+}
+
+SynHttpStream *
+syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote)
+{
+  struct epoll_event event = { .events = EPOLLRDHUP | EPOLLET };
+  SynHttpConn *conn;
+
+  if (self->n_conns >= self->max_conns)
+    {
+      refuse (fd);
+      return NULL;
+    }
+  conn = g_new0 (SynHttpConn, 1);
+  conn->set = self;
+  conn->stream = syn_http_stream_new (fd);
+  conn->remote = g_object_ref (remote);
+  g_object_set_qdata (G_OBJECT (remote), conn_quark (), conn);
+  conn->next = self->conns;
+  if (conn->next != NULL)
+    conn->next->pprev = &conn->next;
+  conn->pprev = &self->conns;
+  self->conns = conn;
+  self->n_conns++;
+  event.data.ptr = conn;
+  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+    g_debug ("epoll: %s; this client will not be seen to leave", g_strerror (errno));
+  syn_http_stream_set_gone (conn->stream, conn_gone, conn);
+  syn_http_conn_set_phase (conn, SYN_HTTP_HEAD);
+  return conn->stream;
+}
+
+SynHttpConn *
+syn_http_conn_of (SoupServerMessage *msg)
+{
+  return g_object_get_qdata (G_OBJECT (soup_server_message_get_remote_address (msg)), conn_quark ());
+}
+
+void
+syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase)
+{
+  self->phase = phase;
+  self->progress = syn_http_stream_get_progress (self->stream);
+  syn_http_stream_set_idle (self->stream, phase == SYN_HTTP_IDLE);
+  syn_lane_arm (self->set->lane, &self->timer, phase == SYN_HTTP_BUSY ? SYN_STALL_MS : SYN_HTTP_IDLE_MS,
+                conn_timed_out, self);
+}
+
+SynHttpStream *
+syn_http_conn_get_stream (SynHttpConn *self)
+{
+  return self->stream;
+}
+
+void
+syn_http_conn_watch (SynHttpConn *self, SynHttpLeaveFunc func, gpointer user_data)
+{
+  struct epoll_event event = { .events = EPOLLRDHUP | EPOLLET, .data.ptr = self };
+
+  self->leave = func;
+  self->leave_data = user_data;
+  /* Modifying raises the edge once more when the client has left already. */
+  if (func != NULL && self->left)
+    epoll_ctl (self->set->epoll_fd, EPOLL_CTL_MOD, syn_http_stream_get_fd (self->stream), &event);
+}
+
+/* ---- the set ---- */
+
+static gboolean
+conns_ready (gint fd, GIOCondition condition, gpointer user_data)
+{
+  SynHttpConns *self = user_data;
+  struct epoll_event events[EVENTS_PER_TURN];
+
+  self->n_events = epoll_wait (self->epoll_fd, events, EVENTS_PER_TURN, 0);
+  self->events = events;
+  for (int i = 0; i < self->n_events; i++)
+    {
+      Watched *watched = events[i].data.ptr;
+
+      if (watched == NULL)
+        continue;
+      if (watched->lingers)
+        linger_read ((Linger *) watched);
+      else
+        {
+          SynHttpConn *conn = (SynHttpConn *) watched;
+
+          conn->left = TRUE;
+          conn_leave (conn, SYN_HTTP_LEFT);
+        }
+    }
+  self->events = NULL;
+  self->n_events = 0;
+  return G_SOURCE_CONTINUE;
+}
+
+SynHttpConns *
+syn_http_conns_new (SynLane *lane)
+{
+  SynHttpConns *self = g_new0 (SynHttpConns, 1);
+
+  self->lane = lane;
+  self->max_conns = SYN_MAX_HTTP_CONNECTIONS;
+  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (self->epoll_fd < 0)
+    g_error ("the front could not make its epoll set: %s", g_strerror (errno));
+  self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
+  g_source_set_static_name (self->source, "front HTTP connections");
+  g_source_set_callback (self->source, G_SOURCE_FUNC (conns_ready), self, NULL);
+  g_source_attach (self->source, syn_lane_get_context (lane));
+  return self;
+}
+
+void
+syn_http_conns_free (SynHttpConns *self)
+{
+  while (self->lingering != NULL)
+    linger_free (self->lingering);
+  while (self->conns != NULL)
+    {
+      int fd = syn_http_stream_take_fd (self->conns->stream); /* frees the first */
+
+      close (fd);
+    }
+  g_source_destroy (self->source);
+  g_source_unref (self->source);
+  close (self->epoll_fd);
+  g_free (self);
+}
+
+guint
+syn_http_conns_count (SynHttpConns *self)
+{
+  return self->n_conns;
+}
+
+void
+syn_http_conns_set_max (SynHttpConns *self, guint max)
+{
+  self->max_conns = max;
+}
+
+void
+syn_http_conns_abort_idle (SynHttpConns *self)
+{
+  for (SynHttpConn *conn = self->conns; conn != NULL; conn = conn->next)
+    {
+      if (conn->phase != SYN_HTTP_BUSY)
+        syn_http_stream_abort (conn->stream);
+    }
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* GET /metrics: the Prometheus text format, version 0.0.4. Front lane. */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-http-private.h"
+
+#include "syn-process.h"
+#include "syn-projection.h"
+#include "syn-source.h"
+
+#define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* The head of a metric's lines. In a help text, only the backslash and the end of a line are special. */
+static void
+append_head (GString *text, const char *name, const char *type, const char *help)
+{
+  g_string_append_printf (text, "# HELP %s ", name);
+  for (const char *p = help; *p != '\0'; p++)
+    {
+      if (*p == '\\')
+        g_string_append (text, "\\\\");
+      else if (*p == '\n')
+        g_string_append (text, "\\n");
+      else
+        g_string_append_c (text, *p);
+    }
+  g_string_append_printf (text, "\n# TYPE %s %s\n", name, type);
+}
+
+static void
+append_number (GString *text, const char *name, const char *type, const char *help, double value)
+{
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  append_head (text, name, type, help);
+  g_string_append_printf (text, "%s %s\n", name, g_ascii_dtostr (number, sizeof number, value));
+}
+
+/* By lane: who adds them up gets the silo's, and who does not sees a lane that is busier than the others. */
+static void
+append_metric (GString *text, SynSilo *silo, SynMetric metric)
+{
+  SynMetricKind kind;
+  const char *help;
+  const char *short_name = syn_metric_describe (metric, &kind, &help);
+  gboolean total = kind == SYN_METRIC_COUNTER && !g_str_has_suffix (short_name, "_total");
+  g_autofree char *name = g_strconcat ("synoptic_", short_name, total ? "_total" : NULL, NULL);
+
+  append_head (text, name, kind == SYN_METRIC_COUNTER ? "counter" : "gauge", help);
+  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
+    g_string_append_printf (text, "%s{lane=\"%u\"} %" G_GINT64_FORMAT "\n", name, i,
+                            syn_metric_get (syn_silo_get_lane (silo, i), metric));
+  g_string_append_printf (text, "%s{lane=\"front\"} %" G_GINT64_FORMAT "\n", name,
+                          syn_metric_get (syn_silo_get_front_lane (silo), metric));
+}
+
+static void
+append_process (GString *text)
+{
+  SynProcess process;
+
+  syn_process_read (&process);
+  append_number (text, "process_cpu_seconds_total", "counter",
+                 "Total user and system CPU time spent in seconds.", process.cpu_s);
+  append_number (text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+                 (double) process.rss_bytes);
+  append_number (text, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.",
+                 (double) process.virtual_bytes);
+  append_number (text, "process_open_fds", "gauge", "Number of open file descriptors.", process.descriptors);
+  if (process.max_descriptors != G_MAXUINT64)
+    append_number (text, "process_max_fds", "gauge", "Maximum number of open file descriptors.",
+                   (double) process.max_descriptors);
+  append_number (text, "process_start_time_seconds", "gauge",
+                 "Start time of the process since unix epoch in seconds.", process.started_s);
+}
+
+void
+syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  static const char *const types[] = { SYN_SOURCE_GRAIN, SYN_PROJECTION_GRAIN, SYN_QUERY_GRAIN };
+  GString *text = g_string_new (NULL);
+  g_autoptr (GBytes) body = NULL;
+
+  append_head (text, "synoptic_build_info", "gauge", "The version that runs; always 1.");
+  g_string_append (text, "synoptic_build_info{version=\"" SYNOPTIC_VERSION "\"} 1\n");
+  append_number (text, "synoptic_ready", "gauge", "Whether /readyz says yes.",
+                 http->ready && !http->draining);
+  append_number (text, "synoptic_http_connections", "gauge", "Open HTTP connections.", syn_http_count (http));
+  append_head (text, "synoptic_grains", "gauge", "Activations, by type of grain.");
+  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
+    g_string_append_printf (text, "synoptic_grains{type=\"%s\"} %u\n", types[i],
+                            syn_silo_get_n_activations (http->silo, types[i]));
+  for (guint i = 0; i < syn_metrics_count (); i++)
+    append_metric (text, http->silo, i);
+  append_process (text);
+  body = g_string_free_to_bytes (text);
+  soup_message_headers_replace (soup_server_message_get_response_headers (msg), "Cache-Control", "no-store");
+  syn_http_respond (msg, SOUP_STATUS_OK, CONTENT_TYPE, body);
+}

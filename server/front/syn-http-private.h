@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <libsoup/soup.h>
+#include "syn-beacon.h"
+#include "syn-catalog.h"
+#include "syn-http.h"
+#include "syn-http-conns.h"
+#include "syn-http-error.h"
+#include "syn-http-headers.h"
+#include "syn-limits.h"
+#include "syn-metrics.h"
+
+/* What the handlers of the resources share. Front lane. */
+
+G_BEGIN_DECLS
+
+typedef struct _SynHttpRequest SynHttpRequest;
+
+struct _SynHttp
+{
+  SynSilo *silo;
+  SynCatalog *catalog;
+  SynLane *lane;
+  SoupServer *server;  /* (owned) */
+  int keep_alive_fd;   /* the far end of the listener that libsoup believes in */
+  SynHttpConns *conns; /* (owned) */
+  SynHttpRequest *parked;
+  gsize max_upload_bytes;
+  guint max_web_sockets;
+  gsize upload_bytes; /* bodies being received */
+  guint next_lane;    /* for the next WebSocket */
+  gboolean ready, draining;
+  SynMetric connections, requests, failures, refused;
+};
+
+/* ---- routes ---- */
+
+/* @rest: what follows the route's prefix in the path, still percent-encoded; "" for exact ones. */
+typedef void (*SynHttpHandler) (SynHttp *http, SoupServerMessage *msg, const char *rest);
+
+void syn_http_index (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_healthz (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_readyz (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_status (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_screens (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_sources (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_projections (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_projection (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_upgrade (SynHttp *http, SoupServerMessage *msg, const char *rest);
+/* Publishing comes in two parts: when the head is there (and may be refused before its body has come), and
+ * with the body. */
+void syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest);
+
+/* ---- answers ---- */
+
+void syn_http_respond (SoupServerMessage *msg, guint status, const char *content_type, GBytes *body);
+void syn_http_respond_text (SoupServerMessage *msg, guint status, const char *text);
+void syn_http_respond_json (SoupServerMessage *msg, GString *json); /* takes @json; not to be cached */
+/* @code: a SynError or a SynFault. @place: (nullable), for what was published. */
+void syn_http_respond_error (
+    SoupServerMessage *msg, int code, const char *message, guint retry_ms, const SynReadPlace *place);
+/* Answers with an error while the rest of the request still comes, and ends the connection: what comes is not
+ * read into memory. */
+void syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *message);
+
+/* ---- requests that wait ---- */
+
+typedef enum
+{
+  SYN_HTTP_END_LEFT,  /* its client sends no more: answer at once, or not at all */
+  SYN_HTTP_END_DRAIN, /* the silo goes away: answer soon */
+} SynHttpEnd;
+
+/* At the head of what a handler keeps while a message is paused. */
+struct _SynHttpRequest
+{
+  SynHttpRequest *next, **pprev;
+  SynHttp *http;          /* NULL once the front is freed: nobody waits for the answer any more */
+  SoupServerMessage *msg; /* (owned) */
+  SynHttpConn *conn;      /* (nullable): NULL once the connection is gone: @msg must not be touched */
+  void (*end) (SynHttpRequest *self, SynHttpEnd why); /* (nullable): it cannot be hurried */
+  void (*gone) (
+      SynHttpRequest *self); /* (nullable): the connection, or the front, is no more. May free it. */
+};
+
+/* Pauses @msg. */
+void syn_http_request_park (SynHttpRequest *self, SynHttp *http, SoupServerMessage *msg);
+/* Whether an answer would still reach somebody. */
+gboolean syn_http_request_is_alive (SynHttpRequest *self);
+/* After the answer was put into the message: lets it go out. Its memory stays the caller's. */
+void syn_http_request_unpark (SynHttpRequest *self);
+
+G_END_DECLS

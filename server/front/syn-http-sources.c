@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* POST /v1/sources/NAME/events: publishing. Front lane.
+ *
+ * Everything that can be refused by the head is refused there. The body is gathered piece by piece into one
+ * array, so that a body without a length stops at the limit, and the source gets it without another copy.
+ * Reading the events is the source's business, on its lane. */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-http-private.h"
+
+#include <string.h>
+#include "syn-source.h"
+
+#define PUBLISH_TIMEOUT_MS 30000
+#define RESERVE_BYTES (1u << 20) /* set aside for a body by what it says of its length */
+
+/* A body that is coming: belongs to its message. */
+typedef struct
+{
+  SynHttp *http;
+  GByteArray *bytes; /* (owned) (nullable): NULL once it is handed on */
+  gsize counted;     /* in http->upload_bytes */
+  SynFormat format;
+  char *key; /* (owned): the source's name */
+} Upload;
+
+typedef struct
+{
+  SynHttpRequest request; /* first */
+  char *key;              /* (owned): outlives the call */
+  gsize counted;          /* in http->upload_bytes: until the source has read it */
+} Publish;
+
+static const char upload_key[] = "syn-upload";
+
+static void
+upload_free (gpointer data)
+{
+  Upload *self = data;
+
+  self->http->upload_bytes -= self->counted;
+  g_clear_pointer (&self->bytes, g_byte_array_unref);
+  g_free (self->key);
+  g_free (self);
+}
+
+static void
+got_chunk (SoupServerMessage *msg, GBytes *chunk, gpointer user_data)
+{
+  Upload *self = user_data;
+  gsize length;
+  const guint8 *data = g_bytes_get_data (chunk, &length);
+
+  if (self->bytes->len + length > SYN_MAX_BODY_BYTES)
+    {
+      g_autofree char *message =
+          g_strdup_printf ("the body is longer than %u bytes: send it in parts", SYN_MAX_BODY_BYTES);
+
+      syn_http_cut_off (self->http, msg, SYN_ERROR_TOO_LARGE, message);
+      return;
+    }
+  if (self->http->upload_bytes + length > self->http->max_upload_bytes)
+    {
+      syn_http_cut_off (self->http, msg, SYN_ERROR_OVERLOADED, "too much is being published at once");
+      return;
+    }
+  self->http->upload_bytes += length;
+  self->counted += length;
+  g_byte_array_append (self->bytes, data, (guint) length);
+}
+
+void
+syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (msg);
+  const char *origin = soup_message_headers_get_one (headers, "Origin");
+  const char *coding = soup_message_headers_get_list (headers, "Content-Encoding");
+  g_autofree char *name = g_uri_unescape_string (rest, NULL);
+  g_autofree char *message = NULL;
+  goffset length = soup_message_headers_get_content_length (headers);
+  Upload *upload;
+  SynFormat format;
+
+  if (origin != NULL && !syn_http_origin_is_allowed (origin, soup_message_headers_get_one (headers, "Host")))
+    {
+      syn_http_respond_error (msg, SYN_FAULT_FORBIDDEN, "pages of other hosts may not publish here", 0, NULL);
+      return;
+    }
+  if (name == NULL || syn_catalog_find_source (http->catalog, name) == NULL)
+    {
+      message = g_strdup_printf ("there is no source \"%.200s\"; GET /v1/sources lists them",
+                                 name != NULL ? name : rest);
+      syn_http_respond_error (msg, SYN_ERROR_NOT_FOUND, message, 0, NULL);
+      return;
+    }
+  if (syn_catalog_find_source (http->catalog, name)->kind != SYN_SOURCE_HTTP)
+    {
+      message = g_strdup_printf (
+          "nothing can be published to \"%s\": its events come from elsewhere (only sources of kind http are "
+          "published to)",
+          name);
+      syn_http_respond_error (msg, SYN_ERROR_INVALID, message, 0, NULL);
+      return;
+    }
+  if (!syn_http_parse_content_type (soup_message_headers_get_one (headers, "Content-Type"), &format))
+    {
+      syn_http_respond_error (msg, SYN_FAULT_MEDIA_TYPE,
+                              "events are taken as application/x-ndjson, application/json (an array of "
+                              "objects) or text/csv with a "
+                              "header line, all in UTF-8",
+                              0, NULL);
+      return;
+    }
+  if (coding != NULL && g_ascii_strcasecmp (coding, "identity") != 0)
+    {
+      syn_http_respond_error (msg, SYN_FAULT_MEDIA_TYPE, "events are taken without a Content-Encoding", 0,
+                              NULL);
+      return;
+    }
+  upload = g_new0 (Upload, 1);
+  upload->http = http;
+  upload->format = format;
+  upload->key = g_steal_pointer (&name);
+  upload->bytes = g_byte_array_sized_new ((guint) CLAMP (length, 0, (goffset) RESERVE_BYTES));
+  g_object_set_data_full (G_OBJECT (msg), upload_key, upload, upload_free);
+  g_signal_connect (msg, "got-chunk", G_CALLBACK (got_chunk), upload);
+}
+
+/* ---- the answer ---- */
+
+static void
+published (gpointer payload, const GError *error, gpointer user_data)
+{
+  Publish *self = user_data;
+  SynPublished *answer = payload;
+
+  if (syn_http_request_is_alive (&self->request))
+    {
+      SoupServerMessage *msg = self->request.msg;
+
+      if (error != NULL)
+        syn_http_respond_error (msg, syn_http_error_code (error), error->message, SYN_RETRY_MS, NULL);
+      else if (answer->error != NULL)
+        syn_http_respond_error (msg, syn_http_error_code (answer->error), answer->error->message,
+                                SYN_RETRY_MS, &answer->place);
+      else
+        {
+          GString *json = g_string_new (NULL);
+
+          g_string_printf (json, "{\"accepted\":%" G_GUINT64_FORMAT ",\"sequence\":%" G_GUINT64_FORMAT "}\n",
+                           answer->accepted, answer->sequence);
+          syn_http_respond_json (msg, json);
+        }
+    }
+  g_clear_pointer (&answer, syn_published_free);
+  if (self->request.http != NULL)
+    self->request.http->upload_bytes -= self->counted;
+  syn_http_request_unpark (&self->request);
+  g_free (self->key);
+  g_free (self);
+}
+
+static void
+free_publish_payload (gpointer payload)
+{
+  syn_publish_free (payload);
+}
+
+void
+syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  Upload *upload = g_object_get_data (G_OBJECT (msg), upload_key);
+  SynPublish *publish = g_new0 (SynPublish, 1);
+  Publish *self = g_new0 (Publish, 1);
+  SynCall call;
+
+  publish->body = g_byte_array_free_to_bytes (g_steal_pointer (&upload->bytes));
+  publish->format = upload->format;
+  self->key = g_steal_pointer (&upload->key);
+  self->counted = upload->counted;
+  upload->counted = 0;
+  g_signal_handlers_disconnect_by_data (msg, upload);
+  g_object_set_data (G_OBJECT (msg), upload_key,
+                     NULL); /* the message may outlive the front, which an upload must not */
+  call = (SynCall){
+    .type = SYN_SOURCE_GRAIN,
+    .key = self->key,
+    .method = SYN_SOURCE_PUBLISH,
+    .payload = publish,
+    .payload_free = free_publish_payload,
+    .timeout_ms = PUBLISH_TIMEOUT_MS,
+    .reply = published,
+    .user_data = self,
+  };
+  syn_http_request_park (&self->request, http, msg);
+  syn_call (http->lane, &call);
+}

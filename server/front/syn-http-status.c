@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the silo says of itself: /v1/status, /v1/sources, /v1/screens, /healthz, /readyz, and the index at /.
+ * Front lane.
+ *
+ * The state of a source is its grain's, so /v1/status and /v1/sources ask every source and answer when all
+ * have; one that does not answer in time is shown with that as its error, and keeps nobody waiting for
+ * longer. */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-http-private.h"
+
+#include <string.h>
+#include <unistd.h>
+#include "syn-projection.h"
+#include "syn-source.h"
+#include "syn-process.h"
+#include "syn-ws-lane.h"
+
+#define SOURCE_TIMEOUT_MS 2000
+
+typedef struct
+{
+  SynHttpRequest request; /* first */
+  SynSilo *silo;
+  SynCatalog *catalog; /* (owned) */
+  gboolean whole;      /* /v1/status; otherwise /v1/sources */
+  guint waiting;       /* replies that have not come */
+  guint n_sources;
+  SynSourceStatus **statuses; /* (owned): NULL: @errors says why */
+  char **errors;              /* (owned) */
+} Report;
+
+typedef struct
+{
+  Report *report;
+  guint index;
+} Question;
+
+static const char *const kinds[] = {
+  [SYN_SOURCE_HTTP] = "http",
+  [SYN_SOURCE_FILE] = "file",
+  [SYN_SOURCE_SIMULATOR] = "simulator",
+  [SYN_SOURCE_HOST] = "host",
+};
+
+/* ---- the text ---- */
+
+static void
+append_nullable (GString *json, const char *text)
+{
+  if (text != NULL)
+    syn_json_append_string (json, text);
+  else
+    g_string_append (json, "null");
+}
+
+static void
+append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *status, const char *error)
+{
+  g_string_append (json, "{\"name\":");
+  syn_json_append_string (json, spec->name);
+  g_string_append_printf (json, ",\"kind\":\"%s\",\"fields\":[", kinds[spec->kind]);
+  for (guint i = 0; i < spec->schema->n_columns; i++)
+    {
+      g_autofree char *type = syn_column_spec_type_to_string (&spec->schema->columns[i]);
+
+      g_string_append (json, i > 0 ? ",{\"name\":" : "{\"name\":");
+      syn_json_append_string (json, spec->schema->columns[i].name);
+      g_string_append (json, ",\"type\":");
+      syn_json_append_string (json, type);
+      g_string_append_c (json, '}');
+    }
+  g_string_append (json, "],");
+  if (status != NULL)
+    {
+      g_string_append_printf (
+          json, "\"sequence\":%" G_GUINT64_FORMAT ",\"batches_in_flight\":%u,\"finished\":%s,\"error\":",
+          status->sequence, status->batches_in_flight, status->finished ? "true" : "false");
+      append_nullable (json, status->error);
+    }
+  else
+    {
+      g_string_append (json, "\"sequence\":null,\"batches_in_flight\":null,\"finished\":null,\"error\":");
+      append_nullable (json, error);
+    }
+  g_string_append_c (json, '}');
+}
+
+static void
+append_sources (GString *json, Report *self)
+{
+  g_string_append (json, "\"sources\":[");
+  for (guint i = 0; i < self->n_sources; i++)
+    {
+      if (i > 0)
+        g_string_append_c (json, ',');
+      append_source (json, syn_catalog_get_source (self->catalog, i), self->statuses[i], self->errors[i]);
+    }
+  g_string_append_c (json, ']');
+}
+
+static void
+append_lane (GString *json, const char *name, SynLane *lane)
+{
+  g_string_append_printf (json, "{\"lane\":\"%s\",\"metrics\":{", name);
+  for (guint i = 0; i < syn_metrics_count (); i++)
+    g_string_append_printf (json, "%s\"%s\":%" G_GINT64_FORMAT, i > 0 ? "," : "",
+                            syn_metric_describe (i, NULL, NULL), syn_metric_get (lane, i));
+  g_string_append (json, "}}");
+}
+
+static void
+append_silo (GString *json, Report *self)
+{
+  SynSilo *silo = self->silo;
+  SynBeaconStatus beacons;
+  SynProcess process;
+
+  syn_beacons_get_status (silo, &beacons);
+  syn_process_read (&process);
+  g_string_append_printf (json,
+                          "\"version\":\"" SYNOPTIC_VERSION
+                          "\",\"pid\":%d,\"incarnation\":%u,\"uptime_s\":%.3f,\"ready\":%s,",
+                          (int) getpid (), syn_silo_get_incarnation (silo),
+                          (double) (g_get_real_time () - syn_silo_get_started_us (silo)) / G_USEC_PER_SEC,
+                          self->request.http->ready ? "true" : "false");
+  g_string_append_printf (json, "\"projections\":%u,\"screens\":%u,",
+                          syn_catalog_get_n_projections (self->catalog),
+                          syn_catalog_get_n_screens (self->catalog));
+  g_string_append_printf (json, "\"grains\":{\"source\":%u,\"projection\":%u,\"query\":%u},",
+                          syn_silo_get_n_activations (silo, SYN_SOURCE_GRAIN),
+                          syn_silo_get_n_activations (silo, SYN_PROJECTION_GRAIN),
+                          syn_silo_get_n_activations (silo, SYN_QUERY_GRAIN));
+  g_string_append_printf (
+      json, "\"beacons\":%u,\"polls_waiting\":%u,\"connections\":{\"http\":%u,\"websocket\":%u},",
+      beacons.beacons, beacons.waiting, syn_http_count (self->request.http), syn_ws_count (silo));
+  g_string_append_printf (
+      json, "\"memory\":{\"rss_bytes\":%" G_GUINT64_FORMAT "},\"descriptors\":%u,\"cpu_s\":%.3f,",
+      process.rss_bytes, process.descriptors, process.cpu_s);
+  g_string_append (json, "\"lanes\":[");
+  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%u", i);
+
+      append_lane (json, name, syn_silo_get_lane (silo, i));
+      g_string_append_c (json, ',');
+    }
+  append_lane (json, "front", syn_silo_get_front_lane (silo));
+  g_string_append (json, "],");
+}
+
+/* ---- asking the sources ---- */
+
+static void
+report_free (Report *self)
+{
+  for (guint i = 0; i < self->n_sources; i++)
+    {
+      g_clear_pointer (&self->statuses[i], syn_source_status_free);
+      g_free (self->errors[i]);
+    }
+  g_free (self->statuses);
+  g_free (self->errors);
+  syn_catalog_unref (self->catalog);
+  g_free (self);
+}
+
+static void
+report_finish (Report *self)
+{
+  if (syn_http_request_is_alive (&self->request))
+    {
+      GString *json = g_string_new ("{");
+
+      if (self->whole)
+        append_silo (json, self);
+      append_sources (json, self);
+      g_string_append (json, "}\n");
+      syn_http_respond_json (self->request.msg, json);
+    }
+  syn_http_request_unpark (&self->request);
+  report_free (self);
+}
+
+static void
+source_said (gpointer payload, const GError *error, gpointer user_data)
+{
+  g_autofree Question *question = user_data;
+  Report *self = question->report;
+
+  if (error == NULL)
+    self->statuses[question->index] = payload;
+  else
+    self->errors[question->index] = g_strdup (error->message);
+  if (--self->waiting == 0)
+    report_finish (self);
+}
+
+static void
+report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
+{
+  Report *self = g_new0 (Report, 1);
+
+  self->silo = http->silo;
+  self->catalog = syn_catalog_ref (http->catalog);
+  self->whole = whole;
+  self->n_sources = syn_catalog_get_n_sources (http->catalog);
+  self->statuses = g_new0 (SynSourceStatus *, self->n_sources);
+  self->errors = g_new0 (char *, self->n_sources);
+  self->waiting = self->n_sources + 1; /* one of our own, so that it cannot end within the loop */
+  syn_http_request_park (&self->request, http, msg);
+  for (guint i = 0; i < self->n_sources; i++)
+    {
+      Question *question = g_new (Question, 1);
+      SynCall call = {
+        .type = SYN_SOURCE_GRAIN,
+        .key = syn_catalog_get_source (http->catalog, i)->name,
+        .method = SYN_SOURCE_STATUS,
+        .timeout_ms = SOURCE_TIMEOUT_MS,
+        .reply = source_said,
+        .user_data = question,
+      };
+
+      *question = (Question){ self, i };
+      syn_call (http->lane, &call);
+    }
+  if (--self->waiting == 0)
+    report_finish (self);
+}
+
+void
+syn_http_status (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  report (http, msg, TRUE);
+}
+
+void
+syn_http_sources (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  report (http, msg, FALSE);
+}
+
+/* ---- the small ones ---- */
+
+void
+syn_http_screens (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  gsize length;
+  const char *json = syn_catalog_get_screens_json (http->catalog, &length);
+
+  syn_http_respond_json (msg, g_string_new_len (json, (gssize) length));
+}
+
+void
+syn_http_healthz (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  syn_http_respond_text (msg, SOUP_STATUS_OK, "ok\n");
+}
+
+void
+syn_http_readyz (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  if (http->ready && !http->draining)
+    syn_http_respond_text (msg, SOUP_STATUS_OK, "ready\n");
+  else
+    syn_http_respond_text (msg, SOUP_STATUS_SERVICE_UNAVAILABLE,
+                           http->draining ? "draining\n" : "not ready\n");
+}
+
+void
+syn_http_index (SynHttp *http, SoupServerMessage *msg, const char *rest)
+{
+  syn_http_respond_text (
+      msg, SOUP_STATUS_OK,
+      "synopticd " SYNOPTIC_VERSION "\n"
+      "\n"
+      "GET  /v1/projections              what there is to look at\n"
+      "GET  /v1/projections/PATH?QUERY   a snapshot; If-None-Match: \"TOKEN\" and Prefer: wait=SECONDS for "
+      "the next one;\n"
+      "                                  Accept: application/json, text/csv or " SYN_TYPE_BINARY "\n"
+      "GET  /v1/screens                  the screens of the dashboards\n"
+      "GET  /v1/sources                  where events come from, and how far they are\n"
+      "POST /v1/sources/NAME/events      publish events: application/x-ndjson, application/json or text/csv\n"
+      "GET  /v1/replica                  WebSocket, subprotocol synoptic.v1: docs/protocol.md\n"
+      "GET  /v1/status                   this silo\n"
+      "GET  /healthz, /readyz, /metrics  for machines\n"
+      "\n"
+      "QUERY: where=EXPRESSION, select=COLUMNS, sort=[-]COLUMN, limit=N; percent-encoded.\n");
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A WebSocket connection on its lane: its bytes in and out, and its end.
+ *
+ * While an answer is on its way out, nothing is read: a client that does not take what it asked for cannot
+ * ask for more, so that what is queued for it is bounded by what it asked, without a count. (Polls that are
+ * parked already may still be answered behind it, one each.) An idle connection owns no buffer: bytes are
+ * read into the lane's scratch, sent from the snapshot's own memory, and only what is left over of either is
+ * kept.
+ *
+ * Rejected: reading on while writing (needs a queue per connection with a limit of its own, and a policy for
+ * when it is full). */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-ws-private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define OUTS_PER_SEND 16
+#define READ_BYTES (32u << 10)
+
+G_STATIC_ASSERT (READ_BYTES + REPLICA_WIRE_REQUEST_MAX + 14 <= SYN_WS_SCRATCH);
+
+static void
+set_interest (SynWsConn *self, guint32 events)
+{
+  struct epoll_event event = { .events = events | EPOLLRDHUP, .data.ptr = self };
+
+  epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_MOD, self->fd, &event);
+}
+
+static void
+timed_out (SynTimer *timer, gpointer user_data)
+{
+  SynWsConn *self = user_data;
+
+  if (self->out != NULL)
+    {
+      syn_metric_add (self->lane->lane, syn_ws_metrics.stalled, 1);
+      syn_ws_conn_drop (self);
+    }
+  else if (self->state == SYN_WS_OPEN)
+    syn_ws_conn_close (self, SYN_WS_CLOSE_POLICY, "half a message for too long");
+  else
+    syn_ws_conn_drop (self);
+}
+
+/* ---- out ---- */
+
+static SynWsOut *
+out_new (const guint8 *head, guint head_bytes, GBytes *body, gsize sent)
+{
+  SynWsOut *out = g_malloc (sizeof (SynWsOut) + head_bytes);
+
+  out->next = NULL;
+  out->body = body != NULL ? g_bytes_ref (body) : NULL;
+  out->sent = sent;
+  out->head_bytes = head_bytes;
+  memcpy (out->head, head, head_bytes);
+  return out;
+}
+
+static void
+out_free (SynWsOut *out)
+{
+  g_clear_pointer (&out->body, g_bytes_unref);
+  g_free (out);
+}
+
+/* What is left of a frame, as one or two stretches. */
+static int
+out_vector (const guint8 *head, gsize head_bytes, GBytes *body, gsize sent, struct iovec *vector)
+{
+  gsize size = 0;
+  const guint8 *data = body != NULL ? g_bytes_get_data (body, &size) : NULL;
+  int n = 0;
+
+  if (sent < head_bytes)
+    vector[n++] = (struct iovec){ (void *) (head + sent), head_bytes - sent };
+  sent = sent > head_bytes ? sent - head_bytes : 0;
+  if (sent < size)
+    vector[n++] = (struct iovec){ (void *) (data + sent), size - sent };
+  return n;
+}
+
+/* Bytes that the socket took: 0 when it is full, -1 when it is broken. */
+static gssize
+send_vector (SynWsConn *self, struct iovec *vector, int n_vector)
+{
+  struct msghdr message = { .msg_iov = vector, .msg_iovlen = (size_t) n_vector };
+  gssize n;
+
+  do
+    n = sendmsg (self->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n < 0)
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+  syn_metric_add (self->lane->lane, syn_ws_metrics.sent_bytes, n);
+  return n;
+}
+
+void
+syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes *body)
+{
+  gsize total = head_bytes + (body != NULL ? g_bytes_get_size (body) : 0);
+  SynWsOut *out;
+  gssize n = 0;
+
+  if (self->state == SYN_WS_CLOSED)
+    return;
+  if (self->out == NULL)
+    {
+      struct iovec vector[2];
+
+      n = send_vector (self, vector, out_vector (head, head_bytes, body, 0, vector));
+      if (n < 0)
+        {
+          syn_ws_conn_drop (self);
+          return;
+        }
+      if ((gsize) n == total)
+        return;
+    }
+  out = out_new (head, head_bytes, body, (gsize) n);
+  if (self->out == NULL)
+    {
+      self->out = out;
+      set_interest (self, EPOLLOUT);
+      syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self);
+    }
+  else
+    self->out_last->next = out;
+  self->out_last = out;
+}
+
+/* Sends what is queued. FALSE when something is left, or the connection is gone. */
+static gboolean
+flush (SynWsConn *self)
+{
+  while (self->out != NULL)
+    {
+      struct iovec vector[2 * OUTS_PER_SEND];
+      int n_vector = 0;
+      guint n_outs = 0;
+      gssize n;
+
+      for (SynWsOut *out = self->out; out != NULL && n_outs < OUTS_PER_SEND; out = out->next, n_outs++)
+        n_vector += out_vector (out->head, out->head_bytes, out->body, out->sent, vector + n_vector);
+      n = send_vector (self, vector, n_vector);
+      if (n < 0)
+        {
+          syn_ws_conn_drop (self);
+          return FALSE;
+        }
+      if (n == 0)
+        return FALSE;
+      syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self); /* it moves */
+      while (self->out != NULL && n > 0)
+        {
+          SynWsOut *out = self->out;
+          gsize left = out->head_bytes + (out->body != NULL ? g_bytes_get_size (out->body) : 0) - out->sent;
+
+          if ((gsize) n < left)
+            {
+              out->sent += (gsize) n;
+              break;
+            }
+          n -= (gssize) left;
+          self->out = out->next;
+          out_free (out);
+        }
+    }
+  self->out_last = NULL;
+  syn_lane_disarm (self->lane->lane, &self->timer);
+  return TRUE;
+}
+
+/* ---- the end ---- */
+
+/* The close frame is out: the peer gets our end, and a while for its own. */
+static void
+await_end (SynWsConn *self)
+{
+  shutdown (self->fd, SHUT_WR);
+  set_interest (self, EPOLLIN);
+  syn_lane_arm (self->lane->lane, &self->timer, SYN_WS_LINGER_MS, timed_out, self);
+}
+
+void
+syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason)
+{
+  guint8 frame[2 + SYN_WS_CONTROL_MAX];
+
+  if (self->state != SYN_WS_OPEN)
+    return;
+  syn_ws_conn_cancel_views (self);
+  self->state = SYN_WS_CLOSING;
+  g_clear_pointer (&self->pending, g_free);
+  self->pending_bytes = 0;
+  syn_ws_reader_clear (&self->reader);
+  syn_ws_conn_send (self, frame, syn_ws_close_frame (frame, code, reason), NULL);
+  if (self->state == SYN_WS_CLOSING && self->out == NULL)
+    await_end (self);
+}
+
+void
+syn_ws_conn_drop (SynWsConn *self)
+{
+  if (self->state == SYN_WS_CLOSED)
+    return;
+  syn_ws_conn_cancel_views (self);
+  self->state = SYN_WS_CLOSED;
+  syn_lane_disarm (self->lane->lane, &self->timer);
+  close (self->fd); /* which takes it out of the epoll set */
+  self->fd = -1;
+  syn_ws_lane_bury (self->lane, self);
+}
+
+void
+syn_ws_conn_free (SynWsConn *self)
+{
+  syn_ws_conn_free_views (self);
+  while (self->out != NULL)
+    {
+      SynWsOut *out = self->out;
+
+      self->out = out->next;
+      out_free (out);
+    }
+  syn_ws_reader_clear (&self->reader);
+  g_free (self->pending);
+  g_free (self);
+}
+
+/* ---- in ---- */
+
+/* FALSE: nothing more is to be read of this connection now. */
+static gboolean
+handle_event (SynWsConn *self, const SynWsEvent *event)
+{
+  guint8 pong[SYN_WS_HEAD_MAX + SYN_WS_CONTROL_MAX];
+  guint head_bytes;
+
+  switch (event->kind)
+    {
+    case SYN_WS_MORE:
+      return FALSE;
+    case SYN_WS_MESSAGE:
+      syn_ws_conn_message (self, event->data, event->length);
+      return TRUE;
+    case SYN_WS_PING:
+      head_bytes = syn_ws_frame_head (pong, SYN_WS_OPCODE_PONG, event->length);
+      if (event->length > 0)
+        memcpy (pong + head_bytes, event->data, event->length);
+      syn_ws_conn_send (self, pong, head_bytes + (guint) event->length, NULL);
+      return TRUE;
+    case SYN_WS_PONG:
+      return TRUE;
+    case SYN_WS_CLOSE:
+      syn_ws_conn_close (self, event->code, NULL);
+      return FALSE;
+    case SYN_WS_FAIL:
+    default:
+      syn_metric_add (self->lane->lane, syn_ws_metrics.protocol_errors, 1);
+      syn_ws_conn_close (self, event->code, event->reason);
+      return FALSE;
+    }
+}
+
+/* Goes through @data until it is used up, or an answer waits to go out. Keeps the rest. */
+static void
+process (SynWsConn *self, guint8 *data, gsize length)
+{
+  gsize done = 0;
+  gboolean more = TRUE;
+
+  while (more && self->state == SYN_WS_OPEN && self->out == NULL)
+    {
+      SynWsEvent event;
+      gsize used;
+
+      syn_ws_reader_next (&self->reader, data + done, length - done, REPLICA_WIRE_REQUEST_MAX, &used, &event);
+      done += used;
+      more = handle_event (self, &event);
+    }
+  if (self->state != SYN_WS_OPEN)
+    return;
+  if (done < length)
+    {
+      self->pending = g_memdup2 (data + done, length - done);
+      self->pending_bytes = (guint32) (length - done);
+    }
+  if (self->out != NULL)
+    return; /* the timer is the answer's */
+  if (self->pending == NULL && !self->reader.in_message)
+    syn_lane_disarm (self->lane->lane, &self->timer);
+  else if (!syn_timer_is_armed (&self->timer))
+    syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self);
+}
+
+static void
+process_pending (SynWsConn *self)
+{
+  g_autofree guint8 *data = g_steal_pointer (&self->pending);
+  gsize length = self->pending_bytes;
+
+  self->pending_bytes = 0;
+  if (length > 0)
+    process (self, data, length);
+}
+
+static void
+read_some (SynWsConn *self)
+{
+  guint8 *scratch = self->lane->scratch;
+  gsize kept = self->pending_bytes;
+  gssize n;
+
+  if (self->state == SYN_WS_OPEN && kept > 0)
+    memcpy (scratch, self->pending, kept);
+  else
+    kept = 0;
+  n = recv (self->fd, scratch + kept, READ_BYTES, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (n <= 0)
+    {
+      syn_ws_conn_drop (self);
+      return;
+    }
+  g_clear_pointer (&self->pending, g_free);
+  self->pending_bytes = 0;
+  if (self->state == SYN_WS_OPEN)
+    process (self, scratch, kept + (gsize) n);
+}
+
+void
+syn_ws_conn_event (SynWsConn *self, guint32 events)
+{
+  if (self->state == SYN_WS_CLOSED)
+    return;
+  if (events & (EPOLLERR | EPOLLHUP))
+    {
+      syn_ws_conn_drop (self);
+      return;
+    }
+  if (self->out != NULL)
+    {
+      /* Who sends no more while we write does not read either: a WebSocket is not closed by halves. */
+      if (events & EPOLLRDHUP)
+        syn_ws_conn_drop (self);
+      else if (flush (self))
+        {
+          if (self->state == SYN_WS_CLOSING)
+            await_end (self);
+          else
+            {
+              process_pending (self);
+              if (self->state == SYN_WS_OPEN && self->out == NULL)
+                set_interest (self, EPOLLIN);
+            }
+        }
+      return;
+    }
+  read_some (self);
+}
+
+void
+syn_ws_conn_feed (SynWsConn *self, GBytes *first)
+{
+  gsize length;
+  const guint8 *data = g_bytes_get_data (first, &length);
+  g_autofree guint8 *copy = g_memdup2 (data, length);
+
+  if (length > 0)
+    process (self, copy, length);
+}
+
+SynWsConn *
+syn_ws_conn_new (SynWsLane *lane, int fd)
+{
+  SynWsConn *self = g_new0 (SynWsConn, 1);
+
+  self->lane = lane;
+  self->fd = fd;
+  return self;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/epoll.h>
+#include "replica-wire.h"
+#include "syn-beacon.h"
+#include "syn-error.h"
+#include "syn-limits.h"
+#include "syn-metrics.h"
+#include "syn-ws-frame.h"
+#include "syn-ws-lane.h"
+
+/* The WebSocket connections of one lane: what syn-ws-lane.c (the set), syn-ws-conn.c (a connection's life and
+ * bytes) and syn-ws-view.c (its polls and answers) share. Everything here is touched by the lane's thread
+ * only. */
+
+G_BEGIN_DECLS
+
+typedef struct _SynWsLane SynWsLane;
+typedef struct _SynWsConn SynWsConn;
+typedef struct _SynWsView SynWsView;
+typedef struct _SynWsOut SynWsOut;
+
+typedef enum
+{
+  SYN_WS_OPEN,
+  SYN_WS_CLOSING, /* a close frame is queued or sent; what comes is read and dropped until the peer ends */
+  SYN_WS_CLOSED,  /* the descriptor is closed; freed by the reaper */
+} SynWsState;
+
+/* Bytes on their way out: a head of the connection's own, and a body that is shared with all who get the same
+ * snapshot. */
+struct _SynWsOut
+{
+  SynWsOut *next;
+  GBytes *body; /* (owned) (nullable) */
+  gsize sent;   /* of head and body together */
+  guint head_bytes;
+  guint8 head[];
+};
+
+/* A view: one poll at a time. */
+struct _SynWsView
+{
+  SynWaiter waiter; /* first: the answer comes by its address */
+  SynWsConn *conn;
+  guint32 id;
+};
+
+struct _SynWsConn
+{
+  SynWsConn *next, **pprev; /* among the lane's, or in the graveyard */
+  SynWsLane *lane;
+  SynWsView **views; /* (owned): by id */
+  guint16 n_views, views_size;
+  int fd;
+  SynTimer timer; /* one purpose at a time: a stalled answer, half a message, the peer's end */
+  SynWsReader reader;
+  guint8 *pending;          /* (owned) (nullable): came, and is not done with */
+  SynWsOut *out, *out_last; /* (owned) (nullable) */
+  guint32 pending_bytes;
+  guint8 state;
+};
+
+struct _SynWsLane
+{
+  SynLane *lane;
+  SynBeaconSet *beacons;
+  int epoll_fd;
+  GSource *source; /* (owned): the one of all connections */
+  guint8 *scratch; /* (owned): SYN_WS_SCRATCH bytes to read into */
+  SynWsConn *conns;
+  SynWsConn *graveyard;
+  SynTimer reaper;
+  guint n_conns;
+  guint max_views; /* SYN_MAX_VIEWS_PER_CONNECTION; tests make it small */
+  gboolean draining;
+  SynParcel *drained; /* (owned) (nullable): to post to the front when the last connection is gone */
+};
+
+#define SYN_WS_SCRATCH (64u << 10)
+#define SYN_WS_LINGER_MS 2000
+#define SYN_WS_MESSAGE_MAX 512 /* bytes of an error's message */
+
+/* The counts; see syn_ws_register_metrics(). */
+typedef struct
+{
+  SynMetric connections, polls, snapshots, unchanged, errors, sent_bytes, protocol_errors, stalled;
+} SynWsMetrics;
+extern SynWsMetrics syn_ws_metrics;
+
+/* ---- syn-ws-lane.c ---- */
+SynWsLane *syn_ws_lane_get (SynLane *lane); /* made on first use */
+/* Marks @conn's memory for the reaper: nothing is freed while it may be on somebody's stack. */
+void syn_ws_lane_bury (SynWsLane *self, SynWsConn *conn);
+
+/* ---- syn-ws-conn.c ---- */
+SynWsConn *syn_ws_conn_new (SynWsLane *lane, int fd);
+void syn_ws_conn_feed (SynWsConn *self, GBytes *first);
+void syn_ws_conn_event (SynWsConn *self, guint32 events);
+/* Queues a frame. Sends at once what the socket takes. */
+void syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes *body);
+/* The closing handshake, from our side or as the answer to the peer's. */
+void syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason);
+/* At once, without a word. */
+void syn_ws_conn_drop (SynWsConn *self);
+void syn_ws_conn_free (SynWsConn *self); /* dropped before */
+
+/* ---- syn-ws-view.c ---- */
+/* A binary message of the client. */
+void syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length);
+void syn_ws_conn_cancel_views (SynWsConn *self);
+void syn_ws_conn_free_views (SynWsConn *self);
+/* Answers UNAVAILABLE to what is parked. */
+void syn_ws_conn_excuse_views (SynWsConn *self);
+
+G_END_DECLS

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "syn-catalog.h"
+#include "replica-snapshot.h"
+#include "syn-front.h"
+#include "syn-silo-test.h"
+
+/* A whole front over real sockets, on a stepped silo: its clock moves only by fixture_advance(). Behind it are a projection and a source
+ * that do what the test says. */
+
+typedef struct {
+  SynSilo *silo;
+  SynCatalog *catalog;
+  SynFront *front;
+  char *authority;
+  guint16 port;
+  gboolean drained;
+} Fixture;
+
+/* One source "trades" of kind http, one "gen" of kind simulator, one projection "quotes". */
+void fixture_set_up (Fixture *self, gconstpointer data);
+/* Ends with every descriptor closed that was opened since fixture_set_up(). */
+void fixture_tear_down (Fixture *self, gconstpointer data);
+
+/* "quotes" has a new snapshot, of @n_rows rows; answers who waits. Serials count from 1. */
+void fixture_publish_snapshot (Fixture *self, guint n_rows);
+/* The token of the newest snapshot. */
+ReplicaToken fixture_token (Fixture *self);
+/* What the source was given last: the body, and the format. And how often it was asked. */
+const char *fixture_published_body (gsize *length);
+int fixture_published_format (void);
+guint fixture_n_published (void);
+/* The next answer of the source: an error at a place; or, with FALSE, none comes at all until fixture_release(). */
+void fixture_refuse_next (int code, const char *message, guint64 line, const char *field);
+void fixture_hold_published (gboolean hold);
+void fixture_release (Fixture *self);
+
+void fixture_settle (Fixture *self);
+void fixture_advance (Fixture *self, gint64 ms);
+guint fixture_count_descriptors (void);
+
+/* Clients: plain sockets, read without blocking after things have settled. */
+int client_connect (Fixture *self);
+void client_send (Fixture *self, int fd, const char *text);
+void client_send_bytes (Fixture *self, int fd, const void *data, gsize length);
+/* What has come since the last time; "" when nothing. @closed: (out) (nullable): whether the server's end is closed. */
+char *client_read (Fixture *self, int fd, gboolean *closed);
+GByteArray *client_read_bytes (Fixture *self, int fd, gboolean *closed);
+gboolean client_is_closed (Fixture *self, int fd);
+void client_close (Fixture *self, int fd);
+/* Sends and reads. */
+char *client_ask (Fixture *self, int fd, const char *text);
+/* A header's value in an answer, or NULL. */
+char *header_of (const char *answer, const char *name);
+guint status_of (const char *answer);

@@ -332,3 +332,16 @@ syn_http_origin_is_allowed (const char *origin, const char *host)
   return own != NULL && g_uri_get_host (own) != NULL
          && g_ascii_strcasecmp (g_uri_get_host (own), g_uri_get_host (uri)) == 0;
 }
+
+gboolean
+syn_http_host_is_allowed (const char *host)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GUri) uri = NULL;
+
+  if (host == NULL)
+    return TRUE; /* HTTP/1.0 tools; every browser sends one */
+  text = g_strconcat ("http://", host, NULL);
+  uri = g_uri_parse (text, G_URI_FLAGS_NONE, NULL);
+  return uri != NULL && g_uri_get_host (uri) != NULL && host_is_loopback (g_uri_get_host (uri));
+}

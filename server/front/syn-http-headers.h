@@ -52,6 +52,10 @@ gboolean syn_http_parse_content_type (const char *text, SynFormat *format);
  * the same. */
 gboolean syn_http_origin_is_allowed (const char *origin, const char *host);
 
+/* Whether a request may be addressed to @host (nullable): a name of this host's loopback. A page whose own name was made to resolve to
+ * 127.0.0.1 (DNS rebinding) is of the same origin for its browser, but says that name here. */
+gboolean syn_http_host_is_allowed (const char *host);
+
 /* Whether the comma-separated @list (nullable) has @word, case-insensitively. */
 gboolean syn_http_list_has (const char *list, const char *word);
 

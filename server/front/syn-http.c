@@ -130,6 +130,12 @@ early (
   soup_message_body_set_accumulate (soup_server_message_get_request_body (msg), FALSE);
   if (self->draining)
     soup_message_headers_replace (soup_server_message_get_response_headers (msg), "Connection", "close");
+  if (!syn_http_host_is_allowed (soup_message_headers_get_one (headers, "Host")))
+    {
+      syn_http_respond_error (msg, SYN_FAULT_FORBIDDEN, "this server answers to names of this host only (localhost, 127.0.0.1, [::1])", 0,
+                              NULL);
+      return;
+    }
   if (length > (goffset) SYN_MAX_BODY_BYTES)
     {
       g_autofree char *message =

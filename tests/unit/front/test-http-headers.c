@@ -169,6 +169,25 @@ test_content_type (void)
 }
 
 static void
+test_host (void)
+{
+  static const struct {
+    const char *host;
+    gboolean allowed;
+  } cases[] = {
+    { NULL, TRUE }, { "localhost", TRUE }, { "LocalHost:7878", TRUE }, { "127.0.0.1:7878", TRUE }, { "127.1.2.3", TRUE }, { "[::1]:7878", TRUE },
+    { "evil.example:7878", FALSE }, { "127.0.0.1.evil.example", FALSE }, { "localhost@evil.example", FALSE }, { "10.0.0.1", FALSE },
+    { "", FALSE }, { "0.0.0.0", FALSE }, { "::1", FALSE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_test_message ("Host: %s", cases[i].host != NULL ? cases[i].host : "(none)");
+      g_assert_cmpint (syn_http_host_is_allowed (cases[i].host), ==, cases[i].allowed);
+    }
+}
+
+static void
 test_origin (void)
 {
   static const struct {
@@ -372,6 +391,7 @@ main (int argc, char **argv)
   g_test_add_func ("/front/headers/prefer", test_prefer);
   g_test_add_func ("/front/headers/content-type", test_content_type);
   g_test_add_func ("/front/headers/origin", test_origin);
+  g_test_add_func ("/front/headers/host", test_host);
   g_test_add_func ("/front/headers/list", test_list);
   g_test_add_func ("/front/error/table", test_error_table);
   g_test_add_func ("/front/error/body", test_error_body);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The grain "source/NAME": the one place where events get their sequence, and the hand-over of each batch to
+ * the projections made from it. What is published is read whole before any of it counts; a batch is the same
+ * immutable object for all. The bound of batches in flight is the back-pressure: a publisher is told
+ * OVERLOADED before anything of its request is applied, a file stops being read, a simulator falls behind and
+ * catches up.
+ *
+ * On the grain's lane. Rejected: reading the body on another thread (a lane's turn is what orders requests,
+ * and 64 MB take a tenth of a second), telling the publisher only when all projections have applied (they
+ * cannot refuse).
+ */
+#define G_LOG_DOMAIN "synoptic-source"
+
+#include "syn-source-private.h"
+#include "syn-event-reader-private.h"
+#include "syn-error.h"
+#include "syn-limits.h"
+#include "syn-metrics.h"
+
+/* The grains that events go to, server/projection: known by name only. */
+#define FEED_GRAIN "projection"
+#define WARN_INTERVAL_MS 10000
+
+static SynMetric events_metric, batches_metric, refused_metric, in_flight_metric, errors_metric;
+
+void
+syn_publish_free (SynPublish *publish)
+{
+  g_clear_pointer (&publish->body, g_bytes_unref);
+  g_free (publish);
+}
+
+void
+syn_published_free (SynPublished *published)
+{
+  g_clear_error (&published->error);
+  g_free (published);
+}
+
+void
+syn_source_status_free (SynSourceStatus *status)
+{
+  g_free (status->error);
+  g_free (status);
+}
+
+static void
+syn_source_unref (SynSource *self)
+{
+  if (--self->ref_count > 0)
+    return;
+  g_clear_pointer (&self->builder, syn_event_builder_free);
+  g_clear_pointer (&self->catalog, syn_catalog_unref);
+  g_free (self->feeds);
+  g_free (self->error);
+  g_free (self);
+}
+
+void
+syn_source_set_error (SynSource *self, char *error)
+{
+  if (error != NULL && g_strcmp0 (error, self->error) != 0)
+    g_warning ("source \"%s\": %s", self->spec->name, error);
+  g_free (self->error);
+  self->error = error;
+}
+
+/* ---- batches in flight ---- */
+
+typedef struct
+{
+  SynSource *source; /* (owned) */
+  guint n_waiting;
+} SynFlight;
+
+static void
+warn_apply_error (SynSource *self, const GError *error)
+{
+  gint64 now_ms = syn_lane_now_ms (self->lane);
+
+  self->n_apply_errors++;
+  syn_metric_add (self->lane, errors_metric, 1);
+  if (g_error_matches (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE))
+    return; /* the silo is draining: nobody will ask for these events */
+  if (self->closed || (self->warned_ms != 0 && now_ms - self->warned_ms < WARN_INTERVAL_MS))
+    return;
+  g_warning ("source \"%s\": a projection did not apply a batch (%" G_GUINT64_FORMAT " such failures): %s",
+             self->spec->name, self->n_apply_errors - self->n_apply_errors_said, error->message);
+  self->warned_ms = now_ms;
+  self->n_apply_errors_said = self->n_apply_errors;
+}
+
+static void
+applied (gpointer payload, const GError *error, gpointer user_data)
+{
+  SynFlight *flight = user_data;
+  SynSource *self = flight->source;
+
+  if (error != NULL)
+    warn_apply_error (self, error);
+  if (--flight->n_waiting > 0)
+    return;
+
+  g_free (flight);
+  self->in_flight--;
+  syn_metric_add (self->lane, in_flight_metric, -1);
+  if (!self->closed && self->kind != NULL && self->kind->acknowledged != NULL)
+    self->kind->acknowledged (self, self->state);
+  syn_source_unref (self);
+}
+
+void
+syn_source_deliver (SynSource *self, SynEventBatch *batch)
+{
+  guint n_events = syn_event_batch_get_n_events (batch);
+  SynFlight *flight;
+
+  syn_event_batch_set_first_sequence (batch, self->sequence + 1, syn_lane_real_us (self->lane));
+  self->sequence += n_events;
+  syn_metric_add (self->lane, events_metric, n_events);
+  syn_metric_add (self->lane, batches_metric, 1);
+
+  if (self->n_feeds == 0)
+    {
+      syn_event_batch_unref (batch);
+      if (self->kind != NULL && self->kind->acknowledged != NULL)
+        self->kind->acknowledged (self, self->state);
+      return;
+    }
+
+  flight = g_new0 (SynFlight, 1);
+  flight->source = self;
+  flight->n_waiting = self->n_feeds;
+  self->ref_count++;
+  self->in_flight++;
+  syn_metric_add (self->lane, in_flight_metric, 1);
+  for (guint i = 0; i < self->n_feeds; i++)
+    {
+      const SynCall call = {
+        .type = FEED_GRAIN,
+        .key = self->feeds[i],
+        .method = SYN_APPLY_METHOD,
+        .payload = syn_event_batch_ref (batch),
+        .payload_free = (GDestroyNotify) syn_event_batch_unref,
+        .reply = applied,
+        .user_data = flight,
+      };
+
+      syn_call (self->lane, &call);
+    }
+  syn_event_batch_unref (batch);
+}
+
+/* ---- messages ---- */
+
+static gboolean
+read_body (SynSource *self, const SynPublish *publish, SynReadPlace *place, GError **error)
+{
+  g_autoptr (SynEventReader) reader = syn_event_reader_new (self->spec, publish->format, TRUE);
+  gsize length;
+  const char *text = g_bytes_get_data (publish->body, &length);
+
+  syn_event_reader_set_max_events (reader, SYN_MAX_EVENTS_PER_BATCH);
+  return syn_event_reader_feed (reader, self->builder, text != NULL ? text : "", length, place, error)
+         && syn_event_reader_finish (reader, self->builder, place, error);
+}
+
+static void fail (SynMessage *message, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static void
+fail (SynMessage *message, int code, const char *format, ...)
+{
+  g_autoptr (GError) error = NULL;
+  va_list args;
+
+  va_start (args, format);
+  error = g_error_new_valist (SYN_ERROR, code, format, args);
+  va_end (args);
+  syn_message_fail (message, error);
+}
+
+static void
+receive_publish (SynSource *self, SynMessage *message)
+{
+  const SynPublish *publish = syn_message_get_payload (message);
+  SynPublished *published;
+
+  if (self->spec->kind != SYN_SOURCE_HTTP)
+    {
+      syn_metric_add (self->lane, refused_metric, 1);
+      fail (message, SYN_ERROR_INVALID,
+            "source \"%s\" is not of kind \"http\": nothing can be published to it", self->spec->name);
+      return;
+    }
+  if (self->in_flight >= SYN_MAX_BATCHES_IN_FLIGHT)
+    {
+      syn_metric_add (self->lane, refused_metric, 1);
+      fail (message, SYN_ERROR_OVERLOADED, "source \"%s\" has %u batches that are not applied yet",
+            self->spec->name, self->in_flight);
+      return;
+    }
+
+  published = g_new0 (SynPublished, 1);
+  if (read_body (self, publish, &published->place, &published->error))
+    {
+      SynEventBatch *batch = syn_event_builder_take (self->builder);
+
+      memset (&published->place, 0, sizeof published->place);
+      if (batch != NULL)
+        {
+          published->accepted = syn_event_batch_get_n_events (batch);
+          syn_source_deliver (self, batch);
+        }
+    }
+  else
+    {
+      syn_event_builder_reset (self->builder);
+      syn_metric_add (self->lane, refused_metric, 1);
+    }
+  published->sequence = self->sequence;
+  syn_message_reply (message, published, (GDestroyNotify) syn_published_free);
+}
+
+static void
+receive_status (SynSource *self, SynMessage *message)
+{
+  SynSourceStatus *status = g_new0 (SynSourceStatus, 1);
+
+  status->sequence = self->sequence;
+  status->batches_in_flight = self->in_flight;
+  status->finished = self->exhausted && self->in_flight == 0;
+  status->error = g_strdup (self->error);
+  syn_message_reply (message, status, (GDestroyNotify) syn_source_status_free);
+}
+
+static void
+source_receive (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  SynSource *self = state;
+  int method = syn_message_get_method (message);
+
+  switch (method)
+    {
+    case SYN_SOURCE_PUBLISH:
+      receive_publish (self, message);
+      break;
+    case SYN_SOURCE_STATUS:
+      receive_status (self, message);
+      break;
+    default:
+      fail (message, SYN_ERROR_INVALID, "a source has no method %d", method);
+      break;
+    }
+}
+
+/* ---- the grain ---- */
+
+static const SynSourceClass *
+class_of (SynSourceKind kind)
+{
+  switch (kind)
+    {
+    case SYN_SOURCE_FILE:
+      return &syn_source_file_class;
+    case SYN_SOURCE_SIMULATOR:
+      return &syn_source_simulator_class;
+    case SYN_SOURCE_HOST:
+      return &syn_source_host_class;
+    case SYN_SOURCE_HTTP:
+    default:
+      return NULL;
+    }
+}
+
+static gpointer
+source_activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
+{
+  SynCatalog *catalog = type_data;
+  const SynSourceSpec *spec = syn_catalog_find_source (catalog, key);
+  SynSource *self;
+
+  if (spec == NULL)
+    {
+      g_set_error (error, SYN_ERROR, SYN_ERROR_NOT_FOUND, "there is no source \"%s\"", key);
+      return NULL;
+    }
+
+  self = g_new0 (SynSource, 1);
+  self->ref_count = 1;
+  self->grain = grain;
+  self->lane = syn_grain_get_lane (grain);
+  self->catalog = syn_catalog_ref (catalog);
+  self->spec = spec;
+  self->feeds = g_new0 (const char *, syn_catalog_get_n_projections (catalog) + 1);
+  for (guint i = 0; i < syn_catalog_get_n_projections (catalog); i++)
+    {
+      const SynProjectionSpec *projection = syn_catalog_get_projection (catalog, i);
+
+      if (projection->source == spec)
+        self->feeds[self->n_feeds++] = projection->name;
+    }
+  self->builder = syn_event_builder_new (spec);
+  self->kind = class_of (spec->kind);
+  if (self->kind != NULL)
+    self->state = self->kind->start (self);
+  return self;
+}
+
+static void
+source_deactivate (SynGrain *grain, gpointer state)
+{
+  SynSource *self = state;
+
+  self->closed = TRUE;
+  if (self->kind != NULL)
+    self->kind->stop (self, g_steal_pointer (&self->state));
+  self->grain = NULL;
+  syn_source_unref (self);
+}
+
+/**
+ * syn_sources_register:
+ * @catalog: outlives the silo
+ *
+ * Before the silo starts.
+ */
+void
+syn_sources_register (SynSilo *silo, SynCatalog *catalog)
+{
+  static const SynGrainType type = {
+    .name = SYN_SOURCE_GRAIN,
+    .always_on = TRUE,
+    .activate = source_activate,
+    .receive = source_receive,
+    .deactivate = source_deactivate,
+  };
+
+  events_metric =
+      syn_metric_register (SYN_METRIC_COUNTER, "source_events_total", "Events accepted by sources");
+  batches_metric = syn_metric_register (SYN_METRIC_COUNTER, "source_batches_total",
+                                        "Batches of events handed to projections");
+  refused_metric =
+      syn_metric_register (SYN_METRIC_COUNTER, "source_refused_total", "Publish requests that were refused");
+  in_flight_metric = syn_metric_register (SYN_METRIC_GAUGE, "source_batches_in_flight",
+                                          "Batches that some projection has not applied yet");
+  errors_metric = syn_metric_register (SYN_METRIC_COUNTER, "source_apply_errors_total",
+                                       "Batches that a projection did not apply");
+  syn_silo_register (silo, &type, catalog);
+  for (guint i = 0; i < syn_catalog_get_n_sources (catalog); i++)
+    syn_silo_keep (silo, SYN_SOURCE_GRAIN, syn_catalog_get_source (catalog, i)->name);
+}

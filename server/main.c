@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "replica-screen.h"
 #include "syn-beacon.h"
 #include "syn-front.h"
 #include "syn-limits.h"
@@ -22,6 +23,7 @@
 #include "syn-source.h"
 
 #define MAX_LANES 256
+#define EXIT_USAGE 2
 
 typedef struct {
   GPtrArray *catalogs;
@@ -103,6 +105,25 @@ clear_options (Options *options)
 }
 
 /* ---- the process ---- */
+
+/* What was wrong, as one line. Names in it come from files: what could steer a terminal is made visible. */
+static void
+print_error (const char *message)
+{
+  g_autofree char *text = g_utf8_make_valid (message, -1);
+
+  fputs ("synopticd: ", stderr);
+  for (const char *at = text; *at != '\0'; at = g_utf8_next_char (at))
+    {
+      gunichar c = g_utf8_get_char (at);
+
+      if (g_unichar_isprint (c) && g_unichar_type (c) != G_UNICODE_FORMAT)
+        fwrite (at, 1, (size_t) (g_utf8_next_char (at) - at), stderr);
+      else
+        fprintf (stderr, "\\u%04x", c);
+    }
+  fputc ('\n', stderr);
+}
 
 /* Everything goes to stderr: stdout has one line, for whoever started us. */
 static GLogWriterOutput
@@ -217,6 +238,30 @@ serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **err
   return EXIT_SUCCESS;
 }
 
+/* The queries of panels: the catalog has checked that their projections exist; what the rest means, only projection/ knows. */
+static gboolean
+check_panels (SynCatalog *catalog, GError **error)
+{
+  gsize length;
+  const char *json = syn_catalog_get_screens_json (catalog, &length);
+  g_autoptr (GPtrArray) screens = replica_screens_parse (json, (gssize) length, error);
+
+  for (guint i = 0; screens != NULL && i < screens->len; i++)
+    for (guint j = 0; j < replica_screen_get_n_panels (screens->pdata[i]); j++)
+      {
+        const ReplicaPanel *panel = replica_screen_get_panel (screens->pdata[i], j);
+        g_autofree char *canonical = NULL;
+        const char *type;
+
+        if (!syn_projection_resolve (panel->path, &type, &canonical, catalog, error))
+          {
+            g_prefix_error (error, "screen \"%s\", panel \"%s\": ", replica_screen_get_name (screens->pdata[i]), panel->path);
+            return FALSE;
+          }
+      }
+  return screens != NULL;
+}
+
 static int
 run (Options *options, int argc, char **argv, GError **error)
 {
@@ -225,14 +270,14 @@ run (Options *options, int argc, char **argv, GError **error)
   Daemon daemon = { .stage = SERVING };
 
   if (!parse_options (options, &argc, &argv, error))
-    return EXIT_FAILURE;
+    return EXIT_USAGE;
   if (options->version)
     {
       printf ("synopticd %s\n", SYNOPTIC_VERSION);
       return EXIT_SUCCESS;
     }
   catalog = syn_catalog_load ((const char *const *) options->catalogs->pdata, error);
-  if (catalog == NULL)
+  if (catalog == NULL || !check_panels (catalog, error))
     return EXIT_FAILURE;
   if (options->check)
     {
@@ -259,7 +304,7 @@ main (int argc, char **argv)
   raise_descriptor_limit ();
   status = run (&options, argc, argv, &error);
   if (error != NULL)
-    fprintf (stderr, "synopticd: %s\n", error->message);
+    print_error (error->message);
   clear_options (&options);
   return status;
 }

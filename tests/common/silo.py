@@ -291,7 +291,7 @@ class _TapResult(unittest.TestResult):
     def addSubTest(self, test, subtest, error):
         super().addSubTest(test, subtest, error)
         if error is not None:
-            entry = (self.failures or self.errors)[-1]
+            entry = (self.failures if issubclass(error[0], test.failureException) else self.errors)[-1]
             self._bad(subtest, entry[1])
 
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The program: its options, its actions and its keys. Each start is a process of its own, since each may look at another
+ * server. Main thread. */
+
+#include "dash-application.h"
+
+#include "config-gtk.h"
+#include "dash-window.h"
+
+struct _DashApplication
+{
+  AdwApplication parent_instance;
+  char *server; /* (owned) */
+};
+
+G_DEFINE_FINAL_TYPE (DashApplication, dash_application, ADW_TYPE_APPLICATION)
+
+DashApplication *
+dash_application_new (void)
+{
+  return g_object_new (DASH_TYPE_APPLICATION, "application-id", DASH_APPLICATION_ID, "flags",
+                       G_APPLICATION_NON_UNIQUE, "resource-base-path", "/net/synoptic/Synoptic", NULL);
+}
+
+static void
+about_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GtkApplication *application = user_data;
+
+  adw_show_about_window (gtk_application_get_active_window (application), "application-name", "Synoptic",
+                         "application-icon", DASH_APPLICATION_ID, "version", DASH_VERSION, "comments",
+                         "The same live picture for everyone, as fresh as each network allows.", "license-type",
+                         GTK_LICENSE_LGPL_2_1, "developer-name", "The Synoptic authors", NULL);
+}
+
+static void
+quit_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GList *windows;
+
+  /* Closed, not just left: their links say goodbye. */
+  while ((windows = gtk_application_get_windows (user_data)) != NULL)
+    gtk_window_destroy (windows->data);
+  g_application_quit (user_data);
+}
+
+static void
+appearance_cb (GSimpleAction *action, GVariant *state, gpointer user_data)
+{
+  const char *name = g_variant_get_string (state, NULL);
+  AdwColorScheme scheme = g_str_equal (name, "light")    ? ADW_COLOR_SCHEME_FORCE_LIGHT
+                          : g_str_equal (name, "system") ? ADW_COLOR_SCHEME_PREFER_LIGHT
+                                                         : ADW_COLOR_SCHEME_PREFER_DARK;
+
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), scheme);
+  g_simple_action_set_state (action, state);
+}
+
+static void
+dash_application_startup (GApplication *application)
+{
+  static const GActionEntry actions[] = {
+    { "about", about_cb },
+    { "quit", quit_cb },
+    { "appearance", NULL, "s", "'dark'", appearance_cb },
+  };
+  static const struct { const char *action; const char *keys[3]; } accels[] = {
+    { "app.quit", { "<Control>q" } },
+    { "win.search", { "<Control>f" } },
+    { "win.show-help-overlay", { "F1", "<Control>question" } },
+  };
+
+  G_APPLICATION_CLASS (dash_application_parent_class)->startup (application);
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_PREFER_DARK);
+  g_action_map_add_action_entries (G_ACTION_MAP (application), actions, G_N_ELEMENTS (actions), application);
+  for (guint i = 0; i < G_N_ELEMENTS (accels); i++)
+    gtk_application_set_accels_for_action (GTK_APPLICATION (application), accels[i].action, accels[i].keys);
+}
+
+static void
+dash_application_activate (GApplication *application)
+{
+  DashApplication *self = DASH_APPLICATION (application);
+  g_autoptr (ReplicaLink) link = NULL;
+  g_autoptr (GError) error = NULL;
+  GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (application));
+
+  if (window == NULL)
+    {
+      link = replica_link_new (self->server, &error);
+      /* Checked when the options were read. */
+      g_return_if_fail (link != NULL);
+      window = GTK_WINDOW (dash_window_new (ADW_APPLICATION (application), link));
+    }
+  gtk_window_present (window);
+}
+
+static int
+dash_application_handle_local_options (GApplication *application, GVariantDict *options)
+{
+  DashApplication *self = DASH_APPLICATION (application);
+  g_autoptr (ReplicaLink) link = NULL;
+  g_autoptr (GError) error = NULL;
+  const char *server = NULL;
+
+  if (g_variant_dict_contains (options, "version"))
+    {
+      g_print ("synoptic %s\n", DASH_VERSION);
+      return 0;
+    }
+  if (!g_variant_dict_lookup (options, "server", "&s", &server))
+    server = g_getenv ("SYNOPTIC_SERVER");
+  if (server == NULL || *server == '\0')
+    server = DASH_DEFAULT_SERVER;
+  link = replica_link_new (server, &error);
+  if (link == NULL)
+    {
+      g_printerr ("synoptic: %s: %s\n", server, error->message);
+      return 2;
+    }
+  g_free (self->server);
+  self->server = g_strdup (server);
+  return -1;
+}
+
+static void
+dash_application_finalize (GObject *object)
+{
+  g_free (DASH_APPLICATION (object)->server);
+  G_OBJECT_CLASS (dash_application_parent_class)->finalize (object);
+}
+
+static void
+dash_application_class_init (DashApplicationClass *klass)
+{
+  GApplicationClass *application_class = G_APPLICATION_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = dash_application_finalize;
+  application_class->startup = dash_application_startup;
+  application_class->activate = dash_application_activate;
+  application_class->handle_local_options = dash_application_handle_local_options;
+}
+
+static void
+dash_application_init (DashApplication *self)
+{
+  static const GOptionEntry options[] = {
+    { "server", 's', 0, G_OPTION_ARG_STRING, NULL, "The silo to look at (default: " DASH_DEFAULT_SERVER ", or $SYNOPTIC_SERVER)",
+      "URL" },
+    { "version", 0, 0, G_OPTION_ARG_NONE, NULL, "Print the version and exit", NULL },
+    { NULL },
+  };
+
+  g_application_add_main_option_entries (G_APPLICATION (self), options);
+  g_application_set_option_context_summary (G_APPLICATION (self), "Live screens of a Synoptic silo.");
+}

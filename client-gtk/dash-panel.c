@@ -285,6 +285,8 @@ row_activated_cb (DashGrid *grid, DashPanel *self)
       gtk_widget_add_css_class (name, "dim-label");
       gtk_label_set_xalign (GTK_LABEL (value), 0);
       gtk_label_set_selectable (GTK_LABEL (value), TRUE);
+      /* With the pointer; a label that takes the keyboard selects all of itself. */
+      gtk_widget_set_focusable (value, FALSE);
       gtk_label_set_wrap (GTK_LABEL (value), TRUE);
       gtk_label_set_max_width_chars (GTK_LABEL (value), 60);
       gtk_widget_add_css_class (value, "numeric");

@@ -152,6 +152,9 @@ place_cb (gpointer user_data)
   for (guint i = 0; i < G_N_ELEMENTS (self->columns); i++)
     if (self->columns[i].n > 1)
       is_moved |= place_column (self, &self->columns[i]);
+  /* A divider asks only for an allocation of its own, which is not enough where a scrollbar comes or goes within it. */
+  if (is_moved)
+    gtk_widget_queue_resize (GTK_WIDGET (self));
   if (is_moved && ++self->n_places < DASH_PANELS_MAX)
     return G_SOURCE_CONTINUE;
   self->place_source = 0;

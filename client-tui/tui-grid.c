@@ -315,7 +315,7 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
           continue;
         }
       /* A number cut short is a wrong number: it is shown whole or not at all. */
-      if (at + column_width > width && (at > 0 || tui_format_is_right (column)))
+      if (n_columns_right > 0 || (at + column_width > width && (at > 0 || tui_format_is_right (column))))
         {
           n_columns_right++;
           continue;

@@ -71,8 +71,9 @@ class Server:
         self.port = 0
         self.process = None
 
-    def start(self):
+    def start(self, *more):
         command = [part.replace('{PORT}', str(self.port)).replace('{DIR}', self.directory) for part in self.command]
+        command += more
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         match = re.match(r'listening on http://127\.0\.0\.1:(\d+)', line)
@@ -226,6 +227,16 @@ def drive(program, server, shot):
         wait('Online again', lambda: window.find('^● Online$'))
         wait('live again', lambda: window.rows(title) and window.rows(title) != kept)
         passed('it recovers by itself')
+        if 'fake-silo' in server.command[0]:
+            server.kill()
+            server.start('only-host')
+            wait('the other screens', lambda: window.find('^Samples$') and not window.find(f'^{title}$'))
+            server.kill()
+            server.start()
+            wait('the first screens', lambda: window.find('^Market$') and window.find('^Host$'))
+            window.key('1')
+            wait('the first screen', lambda: window.find(f'^{title}$') and window.find('^● Online$'))
+            passed('a server that comes back with other screens is shown as it is')
 
         # keys
         window.key('question')

@@ -3,7 +3,7 @@
 /* A silo small enough to be told what to do, for tests of the dashboard: the same data every time, a snapshot every
  * second, one thread, libsoup's own WebSocket. It knows three projections and answers others with an error.
  *
- *   fake-silo [PORT]     the first line on stdout is "listening on http://127.0.0.1:PORT" */
+ *   fake-silo [PORT [only-host]]     with one screen only, if told so; the first line on stdout is "listening on http://127.0.0.1:PORT" */
 
 #include <glib-unix.h>
 #include <libsoup/soup.h>
@@ -13,18 +13,19 @@
 #include "dash-fixture.h"
 #include "replica-wire.h"
 
+#define SCREEN_MARKET                                                                                                 \
+  "{\"name\":\"market\",\"title\":\"Market\",\"panels\":["                                                              \
+  "{\"kind\":\"grid\",\"path\":\"market/quotes\",\"title\":\"Quotes\",\"sort\":\"-volume\"},"                               \
+  "{\"kind\":\"candles\",\"path\":\"market/candles\",\"title\":\"Candles\",\"follows\":\"market/quotes\"},"                 \
+  "{\"kind\":\"grid\",\"path\":\"market/nowhere\",\"title\":\"<b>Broken</b>\"}]}"
+#define SCREEN_HOST                                                                                                   \
+  "{\"name\":\"host\",\"title\":\"Host\",\"panels\":["                                                                  \
+  "{\"kind\":\"line\",\"path\":\"host/cpu\",\"title\":\"CPU load\"},"                                                   \
+  "{\"kind\":\"grid\",\"path\":\"host/cpu\",\"title\":\"Samples\"}]}"
 #define N_INSTRUMENTS 400
 #define N_BARS 110
 
-static const char screens[]
-    = "{\"screens\":["
-      "{\"name\":\"market\",\"title\":\"Market\",\"panels\":["
-      "{\"kind\":\"grid\",\"path\":\"market/quotes\",\"title\":\"Quotes\",\"sort\":\"-volume\"},"
-      "{\"kind\":\"candles\",\"path\":\"market/candles\",\"title\":\"Candles\",\"follows\":\"market/quotes\"},"
-      "{\"kind\":\"grid\",\"path\":\"market/nowhere\",\"title\":\"<b>Broken</b>\"}]},"
-      "{\"name\":\"host\",\"title\":\"Host\",\"panels\":["
-      "{\"kind\":\"line\",\"path\":\"host/cpu\",\"title\":\"CPU load\"},"
-      "{\"kind\":\"grid\",\"path\":\"host/cpu\",\"title\":\"Samples\"}]}]}";
+static const char *screens = "{\"screens\":[" SCREEN_MARKET "," SCREEN_HOST "]}";
 
 typedef struct {
   SoupWebsocketConnection *connection; /* (owned) */
@@ -240,6 +241,8 @@ main (int argc, char *argv[])
   g_autoptr (GError) error = NULL;
   GSList *uris;
 
+  if (argc > 2 && strcmp (argv[2], "only-host") == 0)
+    screens = "{\"screens\":[" SCREEN_HOST "]}";
   start_us = g_get_monotonic_time ();
   epoch = (guint64) g_get_real_time ();
   clients = g_ptr_array_new_with_free_func ((GDestroyNotify) client_free);

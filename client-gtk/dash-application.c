@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The program: its options, its actions and its keys. Each start is a process of its own, since each may look at another
- * server. Main thread. */
+/* The program: its options, its actions and its keys. Each start is a process of its own, since each may look
+ * at another server. Main thread. */
 
 #include "dash-application.h"
 
@@ -30,8 +30,9 @@ about_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 
   adw_show_about_window (gtk_application_get_active_window (application), "application-name", "Synoptic",
                          "application-icon", DASH_APPLICATION_ID, "version", DASH_VERSION, "comments",
-                         "The same live picture for everyone, as fresh as each network allows.", "license-type",
-                         GTK_LICENSE_LGPL_2_1, "developer-name", "The Synoptic authors", NULL);
+                         "The same live picture for everyone, as fresh as each network allows.",
+                         "license-type", GTK_LICENSE_LGPL_2_1, "developer-name", "The Synoptic authors",
+                         NULL);
 }
 
 static void
@@ -65,7 +66,11 @@ dash_application_startup (GApplication *application)
     { "quit", quit_cb },
     { "appearance", NULL, "s", "'dark'", appearance_cb },
   };
-  static const struct { const char *action; const char *keys[3]; } accels[] = {
+  static const struct
+  {
+    const char *action;
+    const char *keys[3];
+  } accels[] = {
     { "app.quit", { "<Control>q" } },
     { "win.search", { "<Control>f" } },
     { "win.show-help-overlay", { "F1", "<Control>question" } },
@@ -146,8 +151,8 @@ static void
 dash_application_init (DashApplication *self)
 {
   static const GOptionEntry options[] = {
-    { "server", 's', 0, G_OPTION_ARG_STRING, NULL, "The silo to look at (default: " DASH_DEFAULT_SERVER ", or $SYNOPTIC_SERVER)",
-      "URL" },
+    { "server", 's', 0, G_OPTION_ARG_STRING, NULL,
+      "The silo to look at (default: " DASH_DEFAULT_SERVER ", or $SYNOPTIC_SERVER)", "URL" },
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, "Print the version and exit", NULL },
     { NULL },
   };

@@ -26,7 +26,7 @@ dash_axis_ticks (double min, double max, guint n_max, DashAxisTicks *ticks)
 {
   double step, index, last;
 
-  *ticks = (DashAxisTicks) { 0 };
+  *ticks = (DashAxisTicks){ 0 };
   n_max = MIN (n_max, DASH_AXIS_TICKS_MAX - 1);
   if (!(max > min) || n_max < 1 || !isfinite (max - min))
     return;
@@ -44,12 +44,13 @@ void
 dash_axis_times (gint64 min_us, gint64 max_us, guint n_max, DashAxisTimes *times)
 {
   static const gint64 steps_s[] = {
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
-    2 * 86400, 7 * 86400, 14 * 86400, 28 * 86400, 91 * 86400, 364 * 86400,
+    1,     2,     5,         10,        15,         30,         60,         120,
+    300,   600,   900,       1800,      3600,       7200,       10800,      21600,
+    43200, 86400, 2 * 86400, 7 * 86400, 14 * 86400, 28 * 86400, 91 * 86400, 364 * 86400,
   };
   gint64 step_us = 0, time_us;
 
-  *times = (DashAxisTimes) { 0 };
+  *times = (DashAxisTimes){ 0 };
   n_max = MIN (n_max, DASH_AXIS_TICKS_MAX);
   if (max_us <= min_us || n_max < 1)
     return;

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  *
  * The ticks of a value axis: multiples of 1, 2 or 5 times a power of ten.
  */
-typedef struct {
+typedef struct
+{
   guint n;
   double values[DASH_AXIS_TICKS_MAX];
   int decimals;
@@ -28,7 +29,8 @@ typedef struct {
  * @show_seconds: whether the labels need seconds
  * @show_date: whether the ticks are days
  */
-typedef struct {
+typedef struct
+{
   guint n;
   gint64 times_us[DASH_AXIS_TICKS_MAX];
   gboolean show_seconds;
@@ -39,7 +41,8 @@ typedef struct {
 void dash_axis_ticks (double min, double max, guint n_max, DashAxisTicks *ticks);
 /* At most @n_max ticks. */
 void dash_axis_times (gint64 min_us, gint64 max_us, guint n_max, DashAxisTimes *times);
-/* Widens a range so that what is drawn does not touch the border; an empty one becomes something around it. */
+/* Widens a range so that what is drawn does not touch the border; an empty one becomes something around it.
+ */
 void dash_axis_pad (double *min, double *max);
 
 G_END_DECLS

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Open-high-low-close bars, of the columns `open`, `high`, `low`, `close` and the first timestamp column; `volume` below
- * them where there is one. A bar that rose is hollow and one that fell is filled, besides their colours. The place of a bar is its
- * time, so that a quiet minute is a gap. Where there are more bars than fit, the newest are shown.
- * Plain rectangles, not cairo: 200 bars take 2 ms. Main thread. */
+/* Open-high-low-close bars, of the columns `open`, `high`, `low`, `close` and the first timestamp column;
+ * `volume` below them where there is one. A bar that rose is hollow and one that fell is filled, besides
+ * their colours. The place of a bar is its time, so that a quiet minute is a gap. Where there are more bars
+ * than fit, the newest are shown. Plain rectangles, not cairo: 200 bars take 2 ms. Main thread. */
 
 #include "dash-candles.h"
 
@@ -18,7 +18,8 @@
 #define SLOT_MAX 16.f
 #define VOLUME_SHARE 0.16f
 
-typedef struct {
+typedef struct
+{
   gint64 time_us;
   double open, high, low, close;
   double volume; /* negative: unknown */
@@ -91,8 +92,9 @@ update_label (DashCandles *self)
     {
       const Bar *last = &g_array_index (self->bars, Bar, self->bars->len - 1);
 
-      label = g_strdup_printf ("%s: %u bars, last close %s at %s UTC", self->title != NULL ? self->title : "Candles",
-                               self->bars->len, dash_format_double (last->close, self->decimals, price),
+      label = g_strdup_printf ("%s: %u bars, last close %s at %s UTC",
+                               self->title != NULL ? self->title : "Candles", self->bars->len,
+                               dash_format_double (last->close, self->decimals, price),
                                dash_format_time (last->time_us, FALSE, FALSE, when));
     }
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
@@ -108,9 +110,10 @@ dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if ((numbers[i] = find_number (snapshot, names[i])) == NULL)
       {
-        g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
-                     "Candles need the columns open, high, low, close and a timestamp; there is no number in “%s”",
-                     names[i]);
+        g_set_error (
+            error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
+            "Candles need the columns open, high, low, close and a timestamp; there is no number in “%s”",
+            names[i]);
         return FALSE;
       }
   for (guint i = 0; i < replica_snapshot_get_n_columns (snapshot) && time == NULL; i++)
@@ -118,8 +121,9 @@ dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError 
       time = replica_snapshot_get_column (snapshot, i);
   if (time == NULL)
     {
-      g_set_error_literal (error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
-                           "Candles need the columns open, high, low, close and a timestamp; there is no timestamp");
+      g_set_error_literal (
+          error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
+          "Candles need the columns open, high, low, close and a timestamp; there is no timestamp");
       return FALSE;
     }
 
@@ -148,7 +152,8 @@ dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError 
   self->step_us = 0;
   for (guint i = 1; i < self->bars->len; i++)
     {
-      gint64 step_us = g_array_index (self->bars, Bar, i).time_us - g_array_index (self->bars, Bar, i - 1).time_us;
+      gint64 step_us =
+          g_array_index (self->bars, Bar, i).time_us - g_array_index (self->bars, Bar, i - 1).time_us;
 
       if (step_us > 0 && (self->step_us == 0 || step_us < self->step_us))
         self->step_us = step_us;
@@ -157,7 +162,8 @@ dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError 
     self->step_us = 60 * G_TIME_SPAN_SECOND;
   self->decimals = numbers[3]->type == REPLICA_TYPE_DECIMAL ? numbers[3]->scale
                    : numbers[3]->type == REPLICA_TYPE_INT64 ? 0
-                   : largest > 0 ? dash_format_decimals ((int) floor (log10 (largest))) : 2;
+                   : largest > 0 ? dash_format_decimals ((int) floor (log10 (largest)))
+                                 : 2;
   update_label (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
   return TRUE;
@@ -186,15 +192,20 @@ lay_out (DashCandles *self, DashPlot *plot, float *slot)
   gint64 n_slots = (bars[n - 1].time_us - bars[0].time_us) / self->step_us + 1;
   gint64 n_fit;
 
-  *plot = (DashPlot) { .decimals = self->decimals, .min = bars[n - 1].low, .max = bars[n - 1].high,
-                       .has_marker = TRUE, .marker = bars[n - 1].close };
-  /* The width of the labels depends on the values in sight, and those on the width: the last bar's will do. */
+  *plot = (DashPlot){ .decimals = self->decimals,
+                      .min = bars[n - 1].low,
+                      .max = bars[n - 1].high,
+                      .has_marker = TRUE,
+                      .marker = bars[n - 1].close };
+  /* The width of the labels depends on the values in sight, and those on the width: the last bar's will do.
+   */
   dash_plot_place (plot, GTK_WIDGET (self));
   n_fit = MAX (1, (gint64) (plot->area.size.width / SLOT_MIN));
   n_slots = MIN (n_slots, n_fit);
   *slot = CLAMP (plot->area.size.width / (float) n_slots, SLOT_MIN, SLOT_MAX);
   plot->max_us = bars[n - 1].time_us + self->step_us;
-  plot->min_us = plot->max_us - (gint64) ((double) plot->area.size.width / (double) *slot * (double) self->step_us);
+  plot->min_us =
+      plot->max_us - (gint64) ((double) plot->area.size.width / (double) *slot * (double) self->step_us);
   if (plot->min_us >= plot->max_us)
     plot->min_us = plot->max_us - self->step_us;
   while (first > 0 && bars[first - 1].time_us >= plot->min_us)
@@ -220,7 +231,8 @@ append_bar (const Bar *bar, const DashPlot *plot, float slot, const GdkRGBA *col
   float middle = floorf (left + width / 2);
 
   gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (middle, high, 1, MAX (0.f, top - high)));
-  gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (middle, bottom, 1, MAX (0.f, low - bottom)));
+  gtk_snapshot_append_color (snapshot, color,
+                             &GRAPHENE_RECT_INIT (middle, bottom, 1, MAX (0.f, low - bottom)));
   if (bar->close < bar->open || width < 3 || bottom - top < 3)
     {
       gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (left, top, width, bottom - top));
@@ -229,7 +241,8 @@ append_bar (const Bar *bar, const DashPlot *plot, float slot, const GdkRGBA *col
   gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (left, top, width, 1));
   gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (left, bottom - 1, width, 1));
   gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (left, top + 1, 1, bottom - top - 2));
-  gtk_snapshot_append_color (snapshot, color, &GRAPHENE_RECT_INIT (left + width - 1, top + 1, 1, bottom - top - 2));
+  gtk_snapshot_append_color (snapshot, color,
+                             &GRAPHENE_RECT_INIT (left + width - 1, top + 1, 1, bottom - top - 2));
 }
 
 static void
@@ -249,10 +262,12 @@ append_volumes (DashCandles *self, guint first, const DashPlot *plot, float slot
   for (guint i = first; i < self->bars->len; i++)
     {
       const Bar *bar = &g_array_index (self->bars, Bar, i);
-      float height = floorf ((float) (MAX (0, bar->volume) / largest) * plot->area.size.height * VOLUME_SHARE);
+      float height =
+          floorf ((float) (MAX (0, bar->volume) / largest) * plot->area.size.height * VOLUME_SHARE);
       float left = floorf (dash_plot_get_x (plot, bar->time_us) + (slot - width) / 2);
 
-      gtk_snapshot_append_color (snapshot, &color, &GRAPHENE_RECT_INIT (left, bottom - height, width, height));
+      gtk_snapshot_append_color (snapshot, &color,
+                                 &GRAPHENE_RECT_INIT (left, bottom - height, width, height));
     }
 }
 
@@ -283,16 +298,24 @@ append_readout (DashCandles *self, const Bar *bar, const GdkRGBA *color, GtkSnap
   const char *mark = bar->close < bar->open ? "▼" : bar->close > bar->open ? "▲" : "=";
   g_autoptr (GString) text = g_string_new (dash_format_time (bar->time_us, FALSE, FALSE, buffer));
   g_autoptr (GPtrArray) rest = g_ptr_array_new_with_free_func (g_free);
-  const struct { const char *name; double value; } prices[] = {
-    { "O", bar->open }, { "H", bar->high }, { "L", bar->low }, { "C", bar->close },
+  const struct
+  {
+    const char *name;
+    double value;
+  } prices[] = {
+    { "O", bar->open },
+    { "H", bar->high },
+    { "L", bar->low },
+    { "C", bar->close },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (prices); i++)
     g_ptr_array_add (rest, g_strdup_printf ("  %s %s", prices[i].name,
                                             dash_format_double (prices[i].value, self->decimals, buffer)));
   if (bar->open != 0)
-    g_ptr_array_add (rest, g_strdup_printf ("  %s %s %%", mark,
-                                            dash_format_double ((bar->close / bar->open - 1) * 100, 2, buffer)));
+    g_ptr_array_add (rest,
+                     g_strdup_printf ("  %s %s %%", mark,
+                                      dash_format_double ((bar->close / bar->open - 1) * 100, 2, buffer)));
   if (bar->volume >= 0)
     g_ptr_array_add (rest, g_strdup_printf ("  V %s", dash_format_double (bar->volume, 0, buffer)));
   for (guint i = 0; i < rest->len; i++)
@@ -389,8 +412,13 @@ step_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
 }
 
 static void
-dash_candles_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                      int *minimum_baseline, int *natural_baseline)
+dash_candles_measure (GtkWidget *widget,
+                      GtkOrientation orientation,
+                      int for_size,
+                      int *minimum,
+                      int *natural,
+                      int *minimum_baseline,
+                      int *natural_baseline)
 {
   *minimum = 0;
   *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 480 : 280;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One data row of a grid as render nodes: a text node per cell, written again only when that cell changes, so that a
- * snapshot that changes a tenth of the cells costs a tenth, and GSK finds the rest the same by pointer. Main thread. */
+/* One data row of a grid as render nodes: a text node per cell, written again only when that cell changes, so
+ * that a snapshot that changes a tenth of the cells costs a tenth, and GSK finds the rest the same by
+ * pointer. Main thread. */
 
 #include "dash-cells.h"
 
@@ -37,8 +38,13 @@ dash_cells_free (DashCells *self)
 }
 
 static void
-write_cell (DashCells *self, guint i, DashGridColumn *item, const DashGridStyle *style, const ReplicaColumn *column,
-            guint row, gboolean *grew)
+write_cell (DashCells *self,
+            guint i,
+            DashGridColumn *item,
+            const DashGridStyle *style,
+            const ReplicaColumn *column,
+            guint row,
+            gboolean *grew)
 {
   char buffer[DASH_FORMAT_TEXT_MAX];
   gboolean is_null = replica_column_is_null (column, row);
@@ -74,8 +80,14 @@ join (DashCells *self)
 }
 
 gboolean
-dash_cells_write (DashCells *self, DashGridColumns *columns, const DashGridStyle *style, ReplicaSnapshot *snapshot,
-                  guint row, ReplicaDiff *diff, gboolean is_known, gboolean *grew)
+dash_cells_write (DashCells *self,
+                  DashGridColumns *columns,
+                  const DashGridStyle *style,
+                  ReplicaSnapshot *snapshot,
+                  guint row,
+                  ReplicaDiff *diff,
+                  gboolean is_known,
+                  gboolean *grew)
 {
   gboolean has_before = diff != NULL && replica_diff_get_before_row (diff, row) >= 0;
   gboolean had_marks = self->has_marks;
@@ -121,7 +133,10 @@ dash_cells_clear_marks (DashCells *self)
 }
 
 static void
-append_flashes (DashCells *self, const DashGridColumns *columns, const DashGridStyle *style, float flash_alpha,
+append_flashes (DashCells *self,
+                const DashGridColumns *columns,
+                const DashGridStyle *style,
+                float flash_alpha,
                 GtkSnapshot *snapshot)
 {
   guint i = 0;
@@ -146,7 +161,10 @@ append_flashes (DashCells *self, const DashGridColumns *columns, const DashGridS
 }
 
 static void
-append_marks (DashCells *self, const DashGridColumns *columns, const DashGridStyle *style, GtkSnapshot *snapshot)
+append_marks (DashCells *self,
+              const DashGridColumns *columns,
+              const DashGridStyle *style,
+              GtkSnapshot *snapshot)
 {
   for (guint i = 0; i < self->n; i++)
     {
@@ -156,14 +174,18 @@ append_marks (DashCells *self, const DashGridColumns *columns, const DashGridSty
       if (self->marks[i] == 0 || mark == NULL || !dash_format_is_numeric (&item->format))
         continue;
       gtk_snapshot_save (snapshot);
-      gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (item->x + DASH_CELL_PAD, (float) style->mark_y));
+      gtk_snapshot_translate (snapshot,
+                              &GRAPHENE_POINT_INIT (item->x + DASH_CELL_PAD, (float) style->mark_y));
       gtk_snapshot_append_node (snapshot, mark);
       gtk_snapshot_restore (snapshot);
     }
 }
 
 void
-dash_cells_snapshot (DashCells *self, const DashGridColumns *columns, const DashGridStyle *style, float flash_alpha,
+dash_cells_snapshot (DashCells *self,
+                     const DashGridColumns *columns,
+                     const DashGridStyle *style,
+                     float flash_alpha,
                      GtkSnapshot *snapshot)
 {
   /* The columns may already be those of a snapshot that this row has not been written for. */

@@ -19,7 +19,8 @@ G_BEGIN_DECLS
  *
  * One data row as it is drawn. It belongs to a place on the screen, and moves to another when the row does.
  */
-typedef struct {
+typedef struct
+{
   guint row;
   guint n;
   GskRenderNode **nodes;
@@ -40,12 +41,21 @@ void dash_cells_clear (DashCells *self);
  *
  * Returns: whether anything is drawn otherwise than before
  */
-gboolean dash_cells_write (DashCells *self, DashGridColumns *columns, const DashGridStyle *style,
-                           ReplicaSnapshot *snapshot, guint row, ReplicaDiff *diff, gboolean is_known, gboolean *grew);
+gboolean dash_cells_write (DashCells *self,
+                           DashGridColumns *columns,
+                           const DashGridStyle *style,
+                           ReplicaSnapshot *snapshot,
+                           guint row,
+                           ReplicaDiff *diff,
+                           gboolean is_known,
+                           gboolean *grew);
 /* Returns whether there were any. */
 gboolean dash_cells_clear_marks (DashCells *self);
-void dash_cells_snapshot (DashCells *self, const DashGridColumns *columns, const DashGridStyle *style,
-                          float flash_alpha, GtkSnapshot *snapshot);
+void dash_cells_snapshot (DashCells *self,
+                          const DashGridColumns *columns,
+                          const DashGridStyle *style,
+                          float flash_alpha,
+                          GtkSnapshot *snapshot);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DashCells, dash_cells_free)
 

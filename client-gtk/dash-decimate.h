@@ -5,7 +5,8 @@
 
 G_BEGIN_DECLS
 
-typedef struct {
+typedef struct
+{
   double x, y;
 } DashPoint;
 
@@ -15,8 +16,8 @@ typedef struct {
  * @n: how many
  * @result: (out caller-allocates): room for @n points
  *
- * Of the points within each whole number of x (a pixel), keeps the first, the lowest, the highest and the last, in
- * their order: a line through them covers the same pixels.
+ * Of the points within each whole number of x (a pixel), keeps the first, the lowest, the highest and the
+ * last, in their order: a line through them covers the same pixels.
  *
  * Returns: points in @result
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The text of cells, ages and axis labels: pure functions, no display, no locale, main thread or any other.
- * What a cell shows is rounded for the eye; replica_column_format() has every digit, and the tooltip and the clipboard
- * use that. printf's own grouping flag was rejected: it follows the locale, and two desks must read the same. */
+ * What a cell shows is rounded for the eye; replica_column_format() has every digit, and the tooltip and the
+ * clipboard use that. printf's own grouping flag was rejected: it follows the locale, and two desks must read
+ * the same. */
 
 #include "dash-format.h"
 
@@ -27,7 +28,7 @@ floor_div (gint64 a, gint64 b)
 void
 dash_format_init (DashFormat *self, const ReplicaColumn *column)
 {
-  *self = (DashFormat) {
+  *self = (DashFormat){
     .type = column->type,
     .scale = column->scale,
     .magnitude = DASH_FORMAT_MAGNITUDE_NONE,
@@ -46,7 +47,8 @@ count_digits (double value)
   int digits = 0;
 
   /* What is left of 0.1 + 0.2 is not a digit. */
-  for (; digits <= DASH_FORMAT_DIGITS_MAX && fabs (value - nearbyint (value)) > fabs (value) * 1e-12; digits++)
+  for (; digits <= DASH_FORMAT_DIGITS_MAX && fabs (value - nearbyint (value)) > fabs (value) * 1e-12;
+       digits++)
     value *= 10;
   return digits;
 }
@@ -67,8 +69,8 @@ get_decimals (const DashFormat *self)
 gboolean
 dash_format_is_numeric (const DashFormat *self)
 {
-  return self->type == REPLICA_TYPE_INT64 || self->type == REPLICA_TYPE_DOUBLE || self->type == REPLICA_TYPE_DECIMAL
-         || self->type == REPLICA_TYPE_TIMESTAMP;
+  return self->type == REPLICA_TYPE_INT64 || self->type == REPLICA_TYPE_DOUBLE
+         || self->type == REPLICA_TYPE_DECIMAL || self->type == REPLICA_TYPE_TIMESTAMP;
 }
 
 gboolean
@@ -92,8 +94,7 @@ dash_format_observe (DashFormat *self, const ReplicaColumn *column, gint64 snaps
           }
       if (largest > 0)
         self->magnitude = MAX (self->magnitude, (int) floor (log10 (largest)));
-      return get_decimals (&before) != get_decimals (self)
-             || uses_exponent (&before) != uses_exponent (self);
+      return get_decimals (&before) != get_decimals (self) || uses_exponent (&before) != uses_exponent (self);
     }
 
   if (self->type == REPLICA_TYPE_TIMESTAMP)
@@ -191,9 +192,11 @@ dash_format_time (gint64 time_us, gboolean show_date, gboolean show_fraction, ch
       int month = mp < 10 ? mp + 3 : mp - 9;
       gint64 year = era * 400 + yoe + (month <= 2);
 
-      length = g_snprintf (buffer, 64, "%04" G_GINT64_FORMAT "-%02d-%02d ", year, month, doy - (153 * mp + 2) / 5 + 1);
+      length = g_snprintf (buffer, 64, "%04" G_GINT64_FORMAT "-%02d-%02d ", year, month,
+                           doy - (153 * mp + 2) / 5 + 1);
     }
-  length += g_snprintf (buffer + length, 16, "%02d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  length +=
+      g_snprintf (buffer + length, 16, "%02d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
   if (show_fraction)
     g_snprintf (buffer + length, 8, ".%03d", (int) (in_day_us % G_TIME_SPAN_SECOND / 1000));
   return buffer;

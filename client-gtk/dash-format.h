@@ -15,15 +15,17 @@ G_BEGIN_DECLS
  * @type: of the column
  * @scale: of a decimal column
  * @group: whether thousands are separated
- * @digits: doubles: digits after the point that the values seen need, one more than %DASH_FORMAT_DIGITS_MAX: many
+ * @digits: doubles: digits after the point that the values seen need, one more than %DASH_FORMAT_DIGITS_MAX:
+ * many
  * @magnitude: doubles: the power of ten of the largest value seen, %DASH_FORMAT_MAGNITUDE_NONE before one was
  * @show_date: timestamps: some value is of another day than the snapshot
  * @show_fraction: timestamps: some value is not a whole second
  *
- * How the cells of one column are written: the same number of decimals for all, so that they align. It only ever
- * widens, so that a column does not jump about.
+ * How the cells of one column are written: the same number of decimals for all, so that they align. It only
+ * ever widens, so that a column does not jump about.
  */
-typedef struct {
+typedef struct
+{
   ReplicaType type;
   guint8 scale;
   gboolean group;
@@ -38,8 +40,8 @@ void dash_format_init (DashFormat *self, const ReplicaColumn *column);
 gboolean dash_format_observe (DashFormat *self, const ReplicaColumn *column, gint64 snapshot_time_us);
 gboolean dash_format_is_numeric (const DashFormat *self); /* aligned to the right */
 /* @buffer: at least DASH_FORMAT_TEXT_MAX bytes; strings come back in place. Null is the empty string. */
-const char *dash_format_cell (const DashFormat *self, const ReplicaColumn *column, guint row, char *buffer,
-                              gsize *length);
+const char *dash_format_cell (
+    const DashFormat *self, const ReplicaColumn *column, guint row, char *buffer, gsize *length);
 /* Digits after the point for doubles up to 10^@magnitude. */
 int dash_format_decimals (int magnitude);
 /* A number for a chart's label: @decimals digits after the point, thousands separated. */

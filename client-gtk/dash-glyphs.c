@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Text for the grid. A grid writes the same few characters again and again, so each printable ASCII character is shaped
- * once, and a cell is put together from the table: no itemising, no shaping, no font look-up. Text with anything
- * else in it (other scripts, combining marks, right-to-left) goes through a PangoLayout, as it must. Digits
- * get the advance of the widest of them, whatever the font says about tabular figures.
- * Rejected: a PangoLayout per cell (1.5 times the time), GtkLabel or GtkInscription per cell (2 to 4 times).
- * Main thread only. */
+/* Text for the grid. A grid writes the same few characters again and again, so each printable ASCII character
+ * is shaped once, and a cell is put together from the table: no itemising, no shaping, no font look-up. Text
+ * with anything else in it (other scripts, combining marks, right-to-left) goes through a PangoLayout, as it
+ * must. Digits get the advance of the widest of them, whatever the font says about tabular figures. Rejected:
+ * a PangoLayout per cell (1.5 times the time), GtkLabel or GtkInscription per cell (2 to 4 times). Main
+ * thread only. */
 
 #include "dash-glyphs.h"
 
 #include <string.h>
 
 #define N_ASCII 128
-/* Bytes of a text that are looked at: more than any column is wide, and no more work however long a text is. */
+/* Bytes of a text that are looked at: more than any column is wide, and no more work however long a text is.
+ */
 #define N_RUN 256
 
-typedef struct {
+typedef struct
+{
   PangoGlyph glyph;
   int width; /* Pango units */
 } AsciiGlyph;
 
-struct _DashGlyphs {
-  PangoFont *font;        /* (owned) (nullable): of all of @ascii; NULL: everything goes the slow way */
-  PangoLayout *layout;    /* (owned) */
-  PangoGlyphString *run;  /* (owned): reused */
+struct _DashGlyphs
+{
+  PangoFont *font;       /* (owned) (nullable): of all of @ascii; NULL: everything goes the slow way */
+  PangoLayout *layout;   /* (owned) */
+  PangoGlyphString *run; /* (owned): reused */
   AsciiGlyph ascii[N_ASCII];
   AsciiGlyph ellipsis;
   gboolean has_ellipsis;
@@ -155,7 +158,7 @@ dash_glyphs_measure (DashGlyphs *self, const char *text, gsize length)
 static void
 set_glyph (DashGlyphs *self, int index, const AsciiGlyph *glyph)
 {
-  self->run->glyphs[index] = (PangoGlyphInfo) {
+  self->run->glyphs[index] = (PangoGlyphInfo){
     .glyph = glyph->glyph,
     .geometry = { .width = glyph->width },
     .attr = { .is_cluster_start = 1 },
@@ -190,8 +193,15 @@ fill_run (DashGlyphs *self, const char *text, gsize length, int text_width, int 
 }
 
 static GskRenderNode *
-layout_node (DashGlyphs *self, const char *text, gsize length, const GdkRGBA *color, float x, float y, float width,
-             DashAlign align, float *text_width)
+layout_node (DashGlyphs *self,
+             const char *text,
+             gsize length,
+             const GdkRGBA *color,
+             float x,
+             float y,
+             float width,
+             DashAlign align,
+             float *text_width)
 {
   g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) gsk_render_node_unref);
   PangoLayoutIter *iter;
@@ -222,9 +232,9 @@ layout_node (DashGlyphs *self, const char *text, gsize length, const GdkRGBA *co
       if (run == NULL)
         continue;
       pango_layout_iter_get_run_extents (iter, NULL, &place);
-      node = gsk_text_node_new (run->item->analysis.font, run->glyphs, color,
-                                &GRAPHENE_POINT_INIT (x + (float) (place.x - extents.x) / PANGO_SCALE,
-                                                      y + (float) self->baseline));
+      node = gsk_text_node_new (
+          run->item->analysis.font, run->glyphs, color,
+          &GRAPHENE_POINT_INIT (x + (float) (place.x - extents.x) / PANGO_SCALE, y + (float) self->baseline));
       if (node != NULL)
         g_ptr_array_add (nodes, node);
     }
@@ -241,8 +251,15 @@ layout_node (DashGlyphs *self, const char *text, gsize length, const GdkRGBA *co
 }
 
 GskRenderNode *
-dash_glyphs_node (DashGlyphs *self, const char *text, gsize length, const GdkRGBA *color, float x, float y,
-                  float width, DashAlign align, float *text_width)
+dash_glyphs_node (DashGlyphs *self,
+                  const char *text,
+                  gsize length,
+                  const GdkRGBA *color,
+                  float x,
+                  float y,
+                  float width,
+                  DashAlign align,
+                  float *text_width)
 {
   int needed, used;
 
@@ -259,5 +276,6 @@ dash_glyphs_node (DashGlyphs *self, const char *text, gsize length, const GdkRGB
   if (align == DASH_ALIGN_RIGHT)
     /* Whole pixels, so that the figures of a column are rastered alike. */
     x += MAX (0, (float) (int) (width - (float) used / PANGO_SCALE));
-  return gsk_text_node_new (self->font, self->run, color, &GRAPHENE_POINT_INIT (x, y + (float) self->baseline));
+  return gsk_text_node_new (self->font, self->run, color,
+                            &GRAPHENE_POINT_INIT (x, y + (float) self->baseline));
 }

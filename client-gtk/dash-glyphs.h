@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  */
 typedef struct _DashGlyphs DashGlyphs;
 
-typedef enum {
+typedef enum
+{
   DASH_ALIGN_LEFT,
   DASH_ALIGN_RIGHT,
 } DashAlign;
@@ -35,8 +36,15 @@ float dash_glyphs_measure (DashGlyphs *self, const char *text, gsize length);
  *
  * Returns: (transfer full) (nullable): the text, %NULL where there is nothing to see
  */
-GskRenderNode *dash_glyphs_node (DashGlyphs *self, const char *text, gsize length, const GdkRGBA *color, float x,
-                                 float y, float width, DashAlign align, float *text_width);
+GskRenderNode *dash_glyphs_node (DashGlyphs *self,
+                                 const char *text,
+                                 gsize length,
+                                 const GdkRGBA *color,
+                                 float x,
+                                 float y,
+                                 float width,
+                                 DashAlign align,
+                                 float *text_width);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DashGlyphs, dash_glyphs_free)
 

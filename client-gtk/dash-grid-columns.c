@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The columns of a grid: how their cells are written and where they stand. A column is fitted to its title and to the
- * text seen in it, and only ever grows, so that the picture stays where the eye left it. Plain data, no display
- * but for the glyphs it measures with. Main thread. */
+/* The columns of a grid: how their cells are written and where they stand. A column is fitted to its title
+ * and to the text seen in it, and only ever grows, so that the picture stays where the eye left it. Plain
+ * data, no display but for the glyphs it measures with. Main thread. */
 
 #include "dash-grid-columns.h"
 
@@ -64,7 +64,7 @@ dash_grid_columns_set_snapshot (DashGridColumns *self, ReplicaSnapshot *snapshot
 
       self->items[i].name = g_strdup (column->name);
       self->items[i].title = column->type == REPLICA_TYPE_TIMESTAMP ? g_strconcat (column->name, " UTC", NULL)
-                                                                     : g_strdup (column->name);
+                                                                    : g_strdup (column->name);
       self->items[i].is_key = column->is_key;
       dash_format_init (&self->items[i].format, column);
     }
@@ -78,13 +78,18 @@ dash_grid_columns_observe (DashGridColumns *self, ReplicaSnapshot *snapshot)
   gboolean is_changed = FALSE;
 
   for (guint i = 0; i < self->n; i++)
-    is_changed |= dash_format_observe (&self->items[i].format, replica_snapshot_get_column (snapshot, i), time_us);
+    is_changed |=
+        dash_format_observe (&self->items[i].format, replica_snapshot_get_column (snapshot, i), time_us);
   return is_changed;
 }
 
 void
-dash_grid_columns_measure (DashGridColumns *self, ReplicaSnapshot *snapshot, const guint32 *rows, guint n_rows,
-                           DashGlyphs *glyphs, DashGlyphs *bold)
+dash_grid_columns_measure (DashGridColumns *self,
+                           ReplicaSnapshot *snapshot,
+                           const guint32 *rows,
+                           guint n_rows,
+                           DashGlyphs *glyphs,
+                           DashGlyphs *bold)
 {
   char buffer[DASH_FORMAT_TEXT_MAX];
   guint stride = n_rows / SAMPLE_ROWS + 1;
@@ -125,8 +130,8 @@ dash_grid_column_get_natural (const DashGridColumn *self)
 
   if (self->user_width > 0)
     return MAX (self->user_width, COLUMN_WIDTH_MIN);
-  return MAX (COLUMN_WIDTH_MIN, MAX (self->header_width + DASH_CELL_PAD * 2,
-                                     MIN (self->content_width, TEXT_WIDTH_MAX) + pads));
+  return MAX (COLUMN_WIDTH_MIN,
+              MAX (self->header_width + DASH_CELL_PAD * 2, MIN (self->content_width, TEXT_WIDTH_MAX) + pads));
 }
 
 gboolean
@@ -164,7 +169,8 @@ dash_grid_column_get_align (const DashGridColumn *self)
 float
 dash_grid_column_get_text_x (const DashGridColumn *self)
 {
-  return self->x + DASH_CELL_PAD + (dash_grid_column_get_align (self) == DASH_ALIGN_RIGHT ? DASH_CELL_MARK : 0);
+  return self->x + DASH_CELL_PAD
+         + (dash_grid_column_get_align (self) == DASH_ALIGN_RIGHT ? DASH_CELL_MARK : 0);
 }
 
 float

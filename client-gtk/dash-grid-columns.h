@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* The space on each side of a cell's text. Numbers have more on the left, where the mark of a change stands. */
+/* The space on each side of a cell's text. Numbers have more on the left, where the mark of a change stands.
+ */
 #define DASH_CELL_PAD 6
 #define DASH_CELL_MARK 11
 
@@ -22,7 +23,8 @@ G_BEGIN_DECLS
  * @x: where it begins
  * @width: its whole width
  */
-typedef struct {
+typedef struct
+{
   char *name;
   char *title;
   DashFormat format;
@@ -42,7 +44,8 @@ typedef struct {
  *
  * What the header and the rows of a grid agree upon.
  */
-typedef struct {
+typedef struct
+{
   guint n;
   DashGridColumn *items;
   float width;
@@ -54,8 +57,12 @@ gboolean dash_grid_columns_set_snapshot (DashGridColumns *self, ReplicaSnapshot 
 /* Learns how to write the values. Returns whether cells must be written anew. */
 gboolean dash_grid_columns_observe (DashGridColumns *self, ReplicaSnapshot *snapshot);
 /* Measures the headers and a sample of @rows. */
-void dash_grid_columns_measure (DashGridColumns *self, ReplicaSnapshot *snapshot, const guint32 *rows, guint n_rows,
-                                DashGlyphs *glyphs, DashGlyphs *bold);
+void dash_grid_columns_measure (DashGridColumns *self,
+                                ReplicaSnapshot *snapshot,
+                                const guint32 *rows,
+                                guint n_rows,
+                                DashGlyphs *glyphs,
+                                DashGlyphs *bold);
 /* Takes note of the width of a cell's text. Returns whether the column must grow. */
 gboolean dash_grid_column_grow (DashGridColumn *self, float text_width);
 /* Places the columns in @available pixels. Returns whether any moved. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The titles of a grid's columns, drawn as one piece: click to sort, drag an edge to resize, double-click an edge to fit.
- * Main thread. */
+/* The titles of a grid's columns, drawn as one piece: click to sort, drag an edge to resize, double-click an
+ * edge to fit. Main thread. */
 
 #include "dash-grid-header.h"
 
@@ -22,7 +22,8 @@ struct _DashGridHeader
 
 G_DEFINE_FINAL_TYPE (DashGridHeader, dash_grid_header, GTK_TYPE_WIDGET)
 
-enum {
+enum
+{
   SIGNAL_CLICKED,
   SIGNAL_RESIZED,
   N_SIGNALS,
@@ -121,22 +122,24 @@ append_title (DashGridHeader *self, guint i, GtkSnapshot *snapshot)
       gtk_snapshot_append_color (snapshot, &color,
                                  &GRAPHENE_RECT_INIT (item->x, 0, item->width, (float) style->row_height));
     }
-  node = dash_glyphs_node (style->glyphs, item->title, strlen (item->title), direction != 0 ? &style->text : &style->dim,
-                           x, (float) style->text_y, width, dash_grid_column_get_align (item), NULL);
+  node = dash_glyphs_node (style->glyphs, item->title, strlen (item->title),
+                           direction != 0 ? &style->text : &style->dim, x, (float) style->text_y, width,
+                           dash_grid_column_get_align (item), NULL);
   if (node != NULL)
     gtk_snapshot_append_node (snapshot, node);
   if (direction != 0 && mark != NULL)
     {
       gtk_snapshot_save (snapshot);
-      gtk_snapshot_translate (snapshot,
-                              &GRAPHENE_POINT_INIT (is_right ? item->x + DASH_CELL_PAD
-                                                             : item->x + item->width - DASH_CELL_PAD - DASH_CELL_MARK + 2,
-                                                    (float) style->mark_y));
+      gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (is_right ? item->x + DASH_CELL_PAD
+                                                                       : item->x + item->width - DASH_CELL_PAD
+                                                                             - DASH_CELL_MARK + 2,
+                                                              (float) style->mark_y));
       gtk_snapshot_append_node (snapshot, mark);
       gtk_snapshot_restore (snapshot);
     }
-  gtk_snapshot_append_color (snapshot, &style->line,
-                             &GRAPHENE_RECT_INIT (item->x + item->width - 1, 4, 1, (float) style->row_height - 8));
+  gtk_snapshot_append_color (
+      snapshot, &style->line,
+      &GRAPHENE_RECT_INIT (item->x + item->width - 1, 4, 1, (float) style->row_height - 8));
 }
 
 static void
@@ -154,8 +157,13 @@ dash_grid_header_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 }
 
 static void
-dash_grid_header_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                          int *minimum_baseline, int *natural_baseline)
+dash_grid_header_measure (GtkWidget *widget,
+                          GtkOrientation orientation,
+                          int for_size,
+                          int *minimum,
+                          int *natural,
+                          int *minimum_baseline,
+                          int *natural_baseline)
 {
   DashGridHeader *self = DASH_GRID_HEADER (widget);
 
@@ -209,7 +217,8 @@ drag_update_cb (GtkGestureDrag *gesture, double dx, double dy, DashGridHeader *s
   if (self->drag_column < 0 || self->drag_column >= (int) self->paint->columns.n || ABS (dx) < 1)
     return;
   gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
-  g_signal_emit (self, signals[SIGNAL_RESIZED], 0, (guint) self->drag_column, MAX (1.0, self->drag_width + dx));
+  g_signal_emit (self, signals[SIGNAL_RESIZED], 0, (guint) self->drag_column,
+                 MAX (1.0, self->drag_width + dx));
 }
 
 static void
@@ -239,10 +248,10 @@ dash_grid_header_class_init (DashGridHeaderClass *klass)
   gtk_widget_class_set_css_name (widget_class, "gridheader");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_ROW);
 
-  signals[SIGNAL_CLICKED] = g_signal_new ("clicked", DASH_TYPE_GRID_HEADER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                          G_TYPE_NONE, 1, G_TYPE_UINT);
-  signals[SIGNAL_RESIZED] = g_signal_new ("resized", DASH_TYPE_GRID_HEADER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                          G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_DOUBLE);
+  signals[SIGNAL_CLICKED] = g_signal_new ("clicked", DASH_TYPE_GRID_HEADER, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                          NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
+  signals[SIGNAL_RESIZED] = g_signal_new ("resized", DASH_TYPE_GRID_HEADER, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                          NULL, G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_DOUBLE);
 }
 
 static void

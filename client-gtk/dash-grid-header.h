@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 /**
  * DashGridHeader:
  *
- * The titles of a grid's columns. Signals: `clicked` (guint column); `resized` (guint column, double width): the user drags
- * an edge, or double-clicks it (width 0: fit again).
+ * The titles of a grid's columns. Signals: `clicked` (guint column); `resized` (guint column, double width):
+ * the user drags an edge, or double-clicks it (width 0: fit again).
  */
 G_DECLARE_FINAL_TYPE (DashGridHeader, dash_grid_header, DASH, GRID_HEADER, GtkWidget)
 

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-typedef enum {
+typedef enum
+{
   MOVE_ROWS,
   MOVE_PAGES,
   MOVE_ENDS,
@@ -59,9 +60,9 @@ resize_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
   DashGrid *self = DASH_GRID (widget);
 
   if (self->cursor >= 0)
-    dash_grid_resize_column (self, (guint) self->cursor,
-                             MAX (1.0, (double) self->paint.columns.items[self->cursor].width
-                                           + g_variant_get_int32 (args)));
+    dash_grid_resize_column (
+        self, (guint) self->cursor,
+        MAX (1.0, (double) self->paint.columns.items[self->cursor].width + g_variant_get_int32 (args)));
   return TRUE;
 }
 
@@ -91,7 +92,8 @@ copy_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
     {
       char buffer[REPLICA_TEXT_MAX];
       gsize length;
-      const char *cell = replica_column_format (replica_snapshot_get_column (snapshot, i), row, buffer, &length);
+      const char *cell =
+          replica_column_format (replica_snapshot_get_column (snapshot, i), row, buffer, &length);
 
       if (i > 0)
         g_string_append_c (text, '\t');
@@ -125,7 +127,8 @@ dash_grid_query_tooltip (GtkWidget *widget, int x, int y, gboolean is_keyboard, 
   int offset = dash_grid_get_offset (self->hadjustment), voffset = dash_grid_get_offset (self->vadjustment);
   int row_height = self->paint.style.row_height;
   int position = is_keyboard ? self->selected : dash_grid_find_position (self, y);
-  int column = is_keyboard ? self->cursor : dash_grid_columns_find (&self->paint.columns, (float) (x + offset));
+  int column =
+      is_keyboard ? self->cursor : dash_grid_columns_find (&self->paint.columns, (float) (x + offset));
   const DashGridColumn *item;
   char buffer[REPLICA_TEXT_MAX];
   g_autofree char *text = NULL;
@@ -135,13 +138,13 @@ dash_grid_query_tooltip (GtkWidget *widget, int x, int y, gboolean is_keyboard, 
   if (snapshot == NULL || position < 0 || column < 0)
     return FALSE;
   item = &self->paint.columns.items[column];
-  cell = replica_column_format (replica_snapshot_get_column (snapshot, (guint) column), self->rows[position], buffer,
-                                &length);
+  cell = replica_column_format (replica_snapshot_get_column (snapshot, (guint) column), self->rows[position],
+                                buffer, &length);
   text = g_strdup_printf ("%s: %s", item->name, length > 0 ? cell : "no value");
   gtk_tooltip_set_text (tooltip, text);
-  gtk_tooltip_set_tip_area (tooltip, &(GdkRectangle) { (int) item->x - offset,
-                                                       row_height + 1 + position * row_height - voffset,
-                                                       (int) item->width, row_height });
+  gtk_tooltip_set_tip_area (tooltip, &(GdkRectangle){ (int) item->x - offset,
+                                                      row_height + 1 + position * row_height - voffset,
+                                                      (int) item->width, row_height });
   return TRUE;
 }
 
@@ -171,7 +174,11 @@ header_resized_cb (DashGridHeader *header, guint column, double width, DashGrid 
 void
 dash_grid_input_class_init (GtkWidgetClass *widget_class)
 {
-  static const struct { guint key, keypad; int how, by; } moves[] = {
+  static const struct
+  {
+    guint key, keypad;
+    int how, by;
+  } moves[] = {
     { GDK_KEY_Up, GDK_KEY_KP_Up, MOVE_ROWS, -1 },
     { GDK_KEY_Down, GDK_KEY_KP_Down, MOVE_ROWS, 1 },
     { GDK_KEY_Page_Up, GDK_KEY_KP_Page_Up, MOVE_PAGES, -1 },
@@ -182,8 +189,10 @@ dash_grid_input_class_init (GtkWidgetClass *widget_class)
 
   for (guint i = 0; i < G_N_ELEMENTS (moves); i++)
     {
-      gtk_widget_class_add_binding (widget_class, moves[i].key, 0, move_cb, "(ii)", moves[i].how, moves[i].by);
-      gtk_widget_class_add_binding (widget_class, moves[i].keypad, 0, move_cb, "(ii)", moves[i].how, moves[i].by);
+      gtk_widget_class_add_binding (widget_class, moves[i].key, 0, move_cb, "(ii)", moves[i].how,
+                                    moves[i].by);
+      gtk_widget_class_add_binding (widget_class, moves[i].keypad, 0, move_cb, "(ii)", moves[i].how,
+                                    moves[i].by);
     }
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Left, 0, cursor_cb, "i", -1);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Right, 0, cursor_cb, "i", 1);

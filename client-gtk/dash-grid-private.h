@@ -5,19 +5,21 @@
 #include "dash-grid-header.h"
 #include "dash-grid-row.h"
 
-/* Between dash-grid.c (the model, and the widget), dash-grid-slots.c (the rows in sight) and dash-grid-input.c (what the user
- * does). */
+/* Between dash-grid.c (the model, and the widget), dash-grid-slots.c (the rows in sight) and
+ * dash-grid-input.c (what the user does). */
 
 G_BEGIN_DECLS
 
-typedef enum {
+typedef enum
+{
   DASH_GRID_SIGNAL_SELECTION_CHANGED,
   DASH_GRID_SIGNAL_SHOWN_CHANGED,
   DASH_GRID_SIGNAL_ROW_ACTIVATED,
   DASH_GRID_N_SIGNALS,
 } DashGridSignal;
 
-typedef enum {
+typedef enum
+{
   DASH_GRID_REFRESH_MOVED,    /* the same snapshot, perhaps other rows of it in sight */
   DASH_GRID_REFRESH_SNAPSHOT, /* a new snapshot; self->diff leads to it */
   DASH_GRID_REFRESH_ALL,      /* nothing of what is drawn can be used again */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One visible row of a grid: a light widget without children, recycled as the grid scrolls. It is a widget at all, and
- * not just a part of the grid's drawing, so that GTK keeps the render nodes of those rows that did not change, and so that
- * assistive technology finds a row with a text. Main thread. */
+/* One visible row of a grid: a light widget without children, recycled as the grid scrolls. It is a widget at
+ * all, and not just a part of the grid's drawing, so that GTK keeps the render nodes of those rows that did
+ * not change, and so that assistive technology finds a row with a text. Main thread. */
 
 #include "dash-grid-row.h"
 
@@ -63,8 +63,8 @@ dash_grid_row_set_label (DashGridRow *self, const char *label)
     return;
   g_free (self->label);
   self->label = g_strdup (label);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label != NULL ? label : "",
-                                  -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  label != NULL ? label : "", -1);
 }
 
 static void
@@ -91,8 +91,13 @@ dash_grid_row_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 }
 
 static void
-dash_grid_row_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                       int *minimum_baseline, int *natural_baseline)
+dash_grid_row_measure (GtkWidget *widget,
+                       GtkOrientation orientation,
+                       int for_size,
+                       int *minimum,
+                       int *natural,
+                       int *minimum_baseline,
+                       int *natural_baseline)
 {
   DashGridRow *self = DASH_GRID_ROW (widget);
 

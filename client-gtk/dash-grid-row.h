@@ -18,7 +18,8 @@ G_DECLARE_FINAL_TYPE (DashGridRow, dash_grid_row, DASH, GRID_ROW, GtkWidget)
  *
  * What all the rows of a grid share. It belongs to the grid, which outlives its rows.
  */
-typedef struct {
+typedef struct
+{
   DashGridColumns columns;
   DashGridStyle style;
   float flash_alpha;

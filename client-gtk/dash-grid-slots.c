@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The visible rows of a grid: which slot draws which row, and the flashes of what changed. When a snapshot comes, the rows in
- * sight are found again through the diff; what is drawn of them moves with them, and only cells that changed are written.
- * Main thread. */
+/* The visible rows of a grid: which slot draws which row, and the flashes of what changed. When a snapshot
+ * comes, the rows in sight are found again through the diff; what is drawn of them moves with them, and only
+ * cells that changed are written. Main thread. */
 
 #include "dash-grid-private.h"
 
@@ -51,7 +51,8 @@ set_row_label (DashGrid *self, DashGridRow *slot, ReplicaSnapshot *snapshot, gui
         /* Keys first: that is what the row is called. */
         if (!!item->is_key != (pass == 0))
           continue;
-        text = dash_format_cell (&item->format, replica_snapshot_get_column (snapshot, i), row, buffer, &length);
+        text =
+            dash_format_cell (&item->format, replica_snapshot_get_column (snapshot, i), row, buffer, &length);
         if (label->len > 0)
           g_string_append (label, ", ");
         if (!item->is_key)
@@ -98,11 +99,13 @@ write_slots (DashGrid *self, DashGridRefresh refresh, gboolean *grew)
     {
       guint position = self->first + i, before;
 
-      if (snapshot == NULL || i >= self->n_used || position >= self->n_rows || refresh == DASH_GRID_REFRESH_ALL)
+      if (snapshot == NULL || i >= self->n_used || position >= self->n_rows
+          || refresh == DASH_GRID_REFRESH_ALL)
         continue;
       before = self->rows[position];
       if (refresh == DASH_GRID_REFRESH_SNAPSHOT)
-        before = self->diff != NULL ? (guint) replica_diff_get_before_row (self->diff, before) : DASH_CELLS_NONE;
+        before =
+            self->diff != NULL ? (guint) replica_diff_get_before_row (self->diff, before) : DASH_CELLS_NONE;
       is_known[i] = claim (self, i, before);
     }
 
@@ -124,8 +127,8 @@ write_slots (DashGrid *self, DashGridRefresh refresh, gboolean *grew)
           set_row_label (self, slot, snapshot, self->rows[position]);
           continue;
         }
-      if (dash_cells_write (dash_grid_row_get_cells (slot), &self->paint.columns, &self->paint.style, snapshot,
-                            self->rows[position], marks, is_known[i], grew))
+      if (dash_cells_write (dash_grid_row_get_cells (slot), &self->paint.columns, &self->paint.style,
+                            snapshot, self->rows[position], marks, is_known[i], grew))
         {
           gtk_widget_queue_draw (GTK_WIDGET (slot));
           set_row_label (self, slot, snapshot, self->rows[position]);
@@ -148,7 +151,8 @@ dash_grid_refresh_slots (DashGrid *self, DashGridRefresh refresh)
   self->is_stale = FALSE;
   self->first = (guint) (dash_grid_get_offset (self->vadjustment) / self->paint.style.row_height);
   write_slots (self, refresh, &grew);
-  if (grew && dash_grid_columns_allot (&self->paint.columns, (float) gtk_widget_get_width (GTK_WIDGET (self))))
+  if (grew
+      && dash_grid_columns_allot (&self->paint.columns, (float) gtk_widget_get_width (GTK_WIDGET (self))))
     {
       gboolean again = FALSE;
 
@@ -182,7 +186,8 @@ flash_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* In steps, not on every frame: a fade at 60 frames a second costs more than all the rest where there is no GPU. */
+/* In steps, not on every frame: a fade at 60 frames a second costs more than all the rest where there is no
+ * GPU. */
 void
 dash_grid_start_flash (DashGrid *self)
 {

@@ -10,13 +10,14 @@ G_BEGIN_DECLS
  *
  * What a grid's header and rows draw with: fonts, colours and measures of the theme in force.
  */
-typedef struct {
-  DashGlyphs *glyphs;        /* (owned) */
-  DashGlyphs *bold;          /* (owned): keys */
-  GskRenderNode *mark_up;    /* (owned): ▲ at the origin */
-  GskRenderNode *mark_down;  /* (owned): ▼ */
-  GskRenderNode *sort_up;    /* (owned): the header's */
-  GskRenderNode *sort_down;  /* (owned) */
+typedef struct
+{
+  DashGlyphs *glyphs;       /* (owned) */
+  DashGlyphs *bold;         /* (owned): keys */
+  GskRenderNode *mark_up;   /* (owned): ▲ at the origin */
+  GskRenderNode *mark_down; /* (owned): ▼ */
+  GskRenderNode *sort_up;   /* (owned): the header's */
+  GskRenderNode *sort_down; /* (owned) */
   GdkRGBA text;
   GdkRGBA dim;
   GdkRGBA accent;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A grid of thousands of live rows. The snapshot stays as it came; an index of row numbers sorts and filters it;
- * and only the rows in sight become anything: one light widget each, which is recycled, with its text as prebuilt render
- * nodes. When a snapshot comes, the rows in sight are found again through the diff, what is drawn of them moves along if
- * they moved, and only cells that changed are written anew.
- * Rejected, measured: GtkColumnView binds 205 rows for 50 in sight and takes 2 to 8 times the time; one widget that draws
+/* A grid of thousands of live rows. The snapshot stays as it came; an index of row numbers sorts and filters
+ * it; and only the rows in sight become anything: one light widget each, which is recycled, with its text as
+ * prebuilt render nodes. When a snapshot comes, the rows in sight are found again through the diff, what is
+ * drawn of them moves along if they moved, and only cells that changed are written anew. Rejected, measured:
+ * GtkColumnView binds 205 rows for 50 in sight and takes 2 to 8 times the time; one widget that draws
  * everything redraws everything, and is mute to assistive technology.
  * Main thread. */
 
@@ -15,7 +15,8 @@
 /* Enough for most windows. */
 #define SLOTS_AT_FIRST 48
 
-enum {
+enum
+{
   PROP_HADJUSTMENT = 1,
   PROP_VADJUSTMENT,
   PROP_HSCROLL_POLICY,
@@ -29,7 +30,7 @@ get_border (GtkScrollable *scrollable, GtkBorder *border)
 {
   DashGrid *self = DASH_GRID (scrollable);
 
-  *border = (GtkBorder) { .top = (gint16) (self->paint.style.row_height + 1) };
+  *border = (GtkBorder){ .top = (gint16) (self->paint.style.row_height + 1) };
   return TRUE;
 }
 
@@ -39,7 +40,9 @@ scrollable_init (GtkScrollableInterface *iface)
   iface->get_border = get_border;
 }
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (DashGrid, dash_grid, GTK_TYPE_WIDGET,
+G_DEFINE_FINAL_TYPE_WITH_CODE (DashGrid,
+                               dash_grid,
+                               GTK_TYPE_WIDGET,
                                G_IMPLEMENT_INTERFACE (GTK_TYPE_SCROLLABLE, scrollable_init))
 
 GtkWidget *
@@ -75,7 +78,8 @@ dash_grid_get_offset (GtkAdjustment *adjustment)
 int
 dash_grid_find_position (DashGrid *self, double y)
 {
-  double position = (y - get_header_height (self) + dash_grid_get_offset (self->vadjustment)) / self->paint.style.row_height;
+  double position = (y - get_header_height (self) + dash_grid_get_offset (self->vadjustment))
+                    / self->paint.style.row_height;
 
   if (y < get_header_height (self) || position < 0 || position >= self->n_rows)
     return -1;
@@ -106,16 +110,17 @@ configure_adjustments (DashGrid *self)
     {
       double upper = MAX ((double) self->paint.columns.width, width);
 
-      gtk_adjustment_configure (self->hadjustment, MIN (gtk_adjustment_get_value (self->hadjustment), upper - width), 0,
-                                upper, width * 0.1, width * 0.9, width);
+      gtk_adjustment_configure (self->hadjustment,
+                                MIN (gtk_adjustment_get_value (self->hadjustment), upper - width), 0, upper,
+                                width * 0.1, width * 0.9, width);
     }
   if (self->vadjustment != NULL)
     {
       double upper = MAX (height, body_height);
 
       gtk_adjustment_configure (self->vadjustment,
-                                MIN (gtk_adjustment_get_value (self->vadjustment), upper - body_height), 0, upper,
-                                row_height, MAX (row_height, body_height - row_height), body_height);
+                                MIN (gtk_adjustment_get_value (self->vadjustment), upper - body_height), 0,
+                                upper, row_height, MAX (row_height, body_height - row_height), body_height);
     }
   self->is_configuring = FALSE;
 }
@@ -176,15 +181,20 @@ dash_grid_size_allocate (GtkWidget *widget, int width, int height, int baseline)
   full_width = MAX (width, (int) ceilf (self->paint.columns.width));
   x = -dash_grid_get_offset (self->hadjustment);
   y = get_header_height (self) + (int) self->first * row_height - dash_grid_get_offset (self->vadjustment);
-  gtk_widget_size_allocate (self->header, &(GtkAllocation) { x, 0, full_width, get_header_height (self) }, -1);
+  gtk_widget_size_allocate (self->header, &(GtkAllocation){ x, 0, full_width, get_header_height (self) }, -1);
   for (guint i = 0; i < self->slots->len; i++)
     gtk_widget_size_allocate (g_ptr_array_index (self->slots, i),
-                              &(GtkAllocation) { x, y + (int) i * row_height, full_width, row_height }, -1);
+                              &(GtkAllocation){ x, y + (int) i * row_height, full_width, row_height }, -1);
 }
 
 static void
-dash_grid_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                   int *minimum_baseline, int *natural_baseline)
+dash_grid_measure (GtkWidget *widget,
+                   GtkOrientation orientation,
+                   int for_size,
+                   int *minimum,
+                   int *natural,
+                   int *minimum_baseline,
+                   int *natural_baseline)
 {
   DashGrid *self = DASH_GRID (widget);
 
@@ -268,8 +278,8 @@ dash_grid_set_snapshot (DashGrid *self, ReplicaSnapshot *snapshot, ReplicaDiff *
   take_rows (self);
   if (refresh == DASH_GRID_REFRESH_ALL && snapshot != NULL)
     {
-      dash_grid_columns_measure (&self->paint.columns, snapshot, self->rows, self->n_rows, self->paint.style.glyphs,
-                                 self->paint.style.bold);
+      dash_grid_columns_measure (&self->paint.columns, snapshot, self->rows, self->n_rows,
+                                 self->paint.style.glyphs, self->paint.style.bold);
       dash_grid_columns_allot (&self->paint.columns, (float) gtk_widget_get_width (GTK_WIDGET (self)));
       configure_adjustments (self);
       self->cursor = MIN (self->cursor, (int) self->paint.columns.n - 1);
@@ -387,7 +397,8 @@ dash_grid_select (DashGrid *self, guint position)
   if (position >= self->n_rows)
     return;
   g_free (self->selected_key);
-  self->selected_key = replica_snapshot_dup_row_key (replica_index_get_snapshot (self->index), self->rows[position]);
+  self->selected_key =
+      replica_snapshot_dup_row_key (replica_index_get_snapshot (self->index), self->rows[position]);
   self->selected = (int) position;
   dash_grid_reveal_selected (self);
   dash_grid_refresh_slots (self, DASH_GRID_REFRESH_MOVED);
@@ -400,7 +411,8 @@ dash_grid_reveal_selected (DashGrid *self)
   double row_height = self->paint.style.row_height;
 
   if (self->vadjustment != NULL && self->selected >= 0)
-    gtk_adjustment_clamp_page (self->vadjustment, self->selected * row_height, (self->selected + 1) * row_height);
+    gtk_adjustment_clamp_page (self->vadjustment, self->selected * row_height,
+                               (self->selected + 1) * row_height);
 }
 
 gboolean
@@ -411,8 +423,9 @@ dash_grid_get_selected_area (DashGrid *self, GdkRectangle *area)
 
   if (self->selected < 0 || y < 0 || y + row_height > gtk_widget_get_height (GTK_WIDGET (self)))
     return FALSE;
-  *area = (GdkRectangle) { 0, y, MIN (gtk_widget_get_width (GTK_WIDGET (self)), (int) self->paint.columns.width),
-                           row_height };
+  *area =
+      (GdkRectangle){ 0, y, MIN (gtk_widget_get_width (GTK_WIDGET (self)), (int) self->paint.columns.width),
+                      row_height };
   return TRUE;
 }
 
@@ -448,8 +461,8 @@ dash_grid_css_changed (GtkWidget *widget, GtkCssStyleChange *change)
   for (guint i = 0; i < self->paint.columns.n; i++)
     self->paint.columns.items[i].content_width = 0;
   if (self->n_rows > 0)
-    dash_grid_columns_measure (&self->paint.columns, replica_index_get_snapshot (self->index), self->rows, self->n_rows,
-                               self->paint.style.glyphs, self->paint.style.bold);
+    dash_grid_columns_measure (&self->paint.columns, replica_index_get_snapshot (self->index), self->rows,
+                               self->n_rows, self->paint.style.glyphs, self->paint.style.bold);
   self->is_stale = TRUE;
   gtk_widget_queue_resize (widget);
 }
@@ -538,7 +551,8 @@ dash_grid_class_init (DashGridClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
-  static const char *const names[DASH_GRID_N_SIGNALS] = { "selection-changed", "shown-changed", "row-activated" };
+  static const char *const names[DASH_GRID_N_SIGNALS] = { "selection-changed", "shown-changed",
+                                                          "row-activated" };
 
   object_class->get_property = dash_grid_get_property;
   object_class->set_property = dash_grid_set_property;
@@ -555,7 +569,8 @@ dash_grid_class_init (DashGridClass *klass)
   g_object_class_override_property (object_class, PROP_HSCROLL_POLICY, "hscroll-policy");
   g_object_class_override_property (object_class, PROP_VSCROLL_POLICY, "vscroll-policy");
   for (guint i = 0; i < DASH_GRID_N_SIGNALS; i++)
-    signals[i] = g_signal_new (names[i], DASH_TYPE_GRID, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[i] =
+        g_signal_new (names[i], DASH_TYPE_GRID, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   gtk_widget_class_set_css_name (widget_class, "dashgrid");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_GRID);
   dash_grid_input_class_init (widget_class);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Numbers over time. A line per numeric column that is not a key; where the key has more than the time (a disk, a
- * CPU), a line per key and column. Lines are decimated to pixels before cairo sees them. A null is a gap. Lines differ by colour and by
- * dashes, and the legend above names each with its value. Main thread. */
+/* Numbers over time. A line per numeric column that is not a key; where the key has more than the time (a
+ * disk, a CPU), a line per key and column. Lines are decimated to pixels before cairo sees them. A null is a
+ * gap. Lines differ by colour and by dashes, and the legend above names each with its value. Main thread. */
 
 #include "dash-lines.h"
 
@@ -13,7 +13,8 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct {
+typedef struct
+{
   char *name;
   GArray *times;  /* (element-type gint64) */
   GArray *values; /* (element-type double): NAN for null */
@@ -34,8 +35,9 @@ G_DEFINE_FINAL_TYPE (DashLines, dash_lines, GTK_TYPE_WIDGET)
 
 /* Told apart with every kind of colour vision (Okabe and Ito), brightened for a dark ground. */
 static const GdkRGBA line_colors[] = {
-  { 0.34f, 0.71f, 0.91f, 1 }, { 0.90f, 0.62f, 0.00f, 1 }, { 0.00f, 0.72f, 0.52f, 1 }, { 0.94f, 0.45f, 0.20f, 1 },
-  { 0.80f, 0.47f, 0.65f, 1 }, { 0.25f, 0.52f, 0.85f, 1 }, { 0.76f, 0.72f, 0.20f, 1 }, { 0.60f, 0.60f, 0.60f, 1 },
+  { 0.34f, 0.71f, 0.91f, 1 }, { 0.90f, 0.62f, 0.00f, 1 }, { 0.00f, 0.72f, 0.52f, 1 },
+  { 0.94f, 0.45f, 0.20f, 1 }, { 0.80f, 0.47f, 0.65f, 1 }, { 0.25f, 0.52f, 0.85f, 1 },
+  { 0.76f, 0.72f, 0.20f, 1 }, { 0.60f, 0.60f, 0.60f, 1 },
 };
 
 static void
@@ -110,11 +112,12 @@ is_one_key (ReplicaSnapshot *snapshot)
 }
 
 static Series *
-find_series (DashLines *self, GHashTable *by_name, const char *row_name, const char *column, gboolean is_only_column)
+find_series (
+    DashLines *self, GHashTable *by_name, const char *row_name, const char *column, gboolean is_only_column)
 {
-  g_autofree char *name = row_name == NULL   ? g_strdup (column)
-                          : is_only_column   ? g_strdup (row_name)
-                                             : g_strdup_printf ("%s %s", row_name, column);
+  g_autofree char *name = row_name == NULL ? g_strdup (column)
+                          : is_only_column ? g_strdup (row_name)
+                                           : g_strdup_printf ("%s %s", row_name, column);
   Series *series = g_hash_table_lookup (by_name, name);
 
   if (series != NULL || g_hash_table_contains (by_name, name))
@@ -151,7 +154,8 @@ update_label (DashLines *self)
     {
       const Series *series = g_ptr_array_index (self->series, i);
       char buffer[DASH_FORMAT_TEXT_MAX];
-      double last = series->values->len > 0 ? g_array_index (series->values, double, series->values->len - 1) : NAN;
+      double last =
+          series->values->len > 0 ? g_array_index (series->values, double, series->values->len - 1) : NAN;
 
       g_string_append_printf (label, ", %s %s", series->name,
                               isnan (last) ? "–" : dash_format_double (last, self->decimals, buffer));
@@ -179,7 +183,8 @@ dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **er
     }
   if (time == NULL || n_numbers == 0)
     {
-      g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID, "Lines need a timestamp and a number; there is no %s",
+      g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
+                   "Lines need a timestamp and a number; there is no %s",
                    time == NULL ? "timestamp" : "number");
       return FALSE;
     }
@@ -209,7 +214,8 @@ dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **er
           series = find_series (self, by_name, row_name, column->name, n_numbers == 1);
           if (series == NULL)
             continue;
-          value = replica_column_is_null (column, order[i]) ? (double) NAN : replica_column_get_double (column, order[i]);
+          value = replica_column_is_null (column, order[i]) ? (double) NAN
+                                                            : replica_column_get_double (column, order[i]);
           if (!isnan (value))
             largest = MAX (largest, fabs (value));
           if (column->type == REPLICA_TYPE_DECIMAL)
@@ -221,8 +227,8 @@ dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **er
         }
     }
   if (self->decimals > 0)
-    self->decimals = MIN (self->decimals,
-                          dash_format_decimals (largest > 0 ? (int) floor (log10 (largest)) : DASH_FORMAT_MAGNITUDE_NONE));
+    self->decimals = MIN (self->decimals, dash_format_decimals (largest > 0 ? (int) floor (log10 (largest))
+                                                                            : DASH_FORMAT_MAGNITUDE_NONE));
   update_label (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
   return TRUE;
@@ -247,7 +253,7 @@ lay_out (DashLines *self, DashPlot *plot)
 {
   gboolean has_value = FALSE;
 
-  *plot = (DashPlot) { .decimals = self->decimals };
+  *plot = (DashPlot){ .decimals = self->decimals };
   for (guint i = 0; i < self->series->len; i++)
     {
       const Series *series = g_ptr_array_index (self->series, i);
@@ -313,8 +319,8 @@ draw_series (const Series *series, guint index, const DashPlot *plot, cairo_t *c
           n = 0;
           continue;
         }
-      points[n++] = (DashPoint) { (double) dash_plot_get_x (plot, g_array_index (series->times, gint64, i)),
-                                  (double) dash_plot_get_y (plot, value) };
+      points[n++] = (DashPoint){ (double) dash_plot_get_x (plot, g_array_index (series->times, gint64, i)),
+                                 (double) dash_plot_get_y (plot, value) };
     }
   stroke (cr, points, n);
 }
@@ -337,7 +343,8 @@ find_sample (const Series *series, gint64 time_us)
   if (low == series->times->len)
     return low - 1;
   if (low > 0
-      && time_us - g_array_index (series->times, gint64, low - 1) < g_array_index (series->times, gint64, low) - time_us)
+      && time_us - g_array_index (series->times, gint64, low - 1)
+             < g_array_index (series->times, gint64, low) - time_us)
     return low - 1;
   return low;
 }
@@ -398,10 +405,11 @@ dash_lines_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
       const Series *series = g_ptr_array_index (self->series, 0);
 
       time_us = g_array_index (series->times, gint64, find_sample (series, time_us));
-      dash_plot_snapshot_cross (&plot, widget, snapshot, dash_plot_get_x (&plot, time_us), (float) self->y, time_us);
+      dash_plot_snapshot_cross (&plot, widget, snapshot, dash_plot_get_x (&plot, time_us), (float) self->y,
+                                time_us);
     }
-  gtk_snapshot_push_clip (snapshot, &GRAPHENE_RECT_INIT (0, 0, (float) gtk_widget_get_width (widget) - 4,
-                                                         plot.area.origin.y));
+  gtk_snapshot_push_clip (
+      snapshot, &GRAPHENE_RECT_INIT (0, 0, (float) gtk_widget_get_width (widget) - 4, plot.area.origin.y));
   append_legend (self, &plot, time_us, snapshot);
   gtk_snapshot_pop (snapshot);
 }
@@ -423,8 +431,13 @@ leave_cb (GtkEventControllerMotion *controller, DashLines *self)
 }
 
 static void
-dash_lines_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                    int *minimum_baseline, int *natural_baseline)
+dash_lines_measure (GtkWidget *widget,
+                    GtkOrientation orientation,
+                    int for_size,
+                    int *minimum,
+                    int *natural,
+                    int *minimum_baseline,
+                    int *natural_baseline)
 {
   *minimum = 0;
   *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 480 : 280;

@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (DashLines, dash_lines, DASH, LINES, GtkWidget)
 
 GtkWidget *dash_lines_new (void);
-/* Fails with REPLICA_ERROR_INVALID when @snapshot has no timestamp or no number; what was shown stays then. */
+/* Fails with REPLICA_ERROR_INVALID when @snapshot has no timestamp or no number; what was shown stays then.
+ */
 gboolean dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **error);
 void dash_lines_set_title (DashLines *self, const char *title);
 guint dash_lines_get_n_lines (DashLines *self);

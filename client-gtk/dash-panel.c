@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One panel of a screen. It owns the view and what draws it, and says in its header at all times how much is shown, how old
- * that is, and what is wrong. Where there is nothing to draw it says why instead. Main thread. */
+/* One panel of a screen. It owns the view and what draws it, and says in its header at all times how much is
+ * shown, how old that is, and what is wrong. Where there is nothing to draw it says why instead. Main thread.
+ */
 
 #include "dash-panel.h"
 
@@ -50,7 +51,8 @@ struct _DashPanel
 
 G_DEFINE_FINAL_TYPE (DashPanel, dash_panel, GTK_TYPE_WIDGET)
 
-enum {
+enum
+{
   SIGNAL_SELECTION_CHANGED,
   SIGNAL_ACTIVATED,
   SIGNAL_FILLED,
@@ -131,7 +133,8 @@ update_state (DashPanel *self)
   if (snapshot == NULL)
     count = g_strdup ("");
   else if (n_shown != n_total)
-    count = g_strdup_printf ("%s of %s rows", dash_format_count (n_shown, shown), dash_format_count (n_total, total));
+    count = g_strdup_printf ("%s of %s rows", dash_format_count (n_shown, shown),
+                             dash_format_count (n_total, total));
   else
     count = g_strdup_printf (n_total == 1 ? "%s row" : "%s rows", dash_format_count (n_total, total));
   set_text (self->count_label, count);
@@ -505,7 +508,8 @@ dash_panel_class_init (DashPanelClass *klass)
   gtk_widget_class_set_css_name (widget_class, "dashpanel");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_GROUP);
   for (guint i = 0; i < N_SIGNALS; i++)
-    signals[i] = g_signal_new (names[i], DASH_TYPE_PANEL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[i] =
+        g_signal_new (names[i], DASH_TYPE_PANEL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 /**
  * DashPanel:
  *
- * One panel of a screen: a view of a projection, with its title, its counts and its age, over a grid or a chart. It polls
- * while it is mapped.
+ * One panel of a screen: a view of a projection, with its title, its counts and its age, over a grid or a
+ * chart. It polls while it is mapped.
  *
  * Signals: `selection-changed`: another row of its grid is selected, or the selected one changed;
  * `activated`: the keyboard came to it; `filled`: it has something to show for the first time.
@@ -21,7 +21,7 @@ G_DECLARE_FINAL_TYPE (DashPanel, dash_panel, DASH, PANEL, GtkWidget)
 
 GtkWidget *dash_panel_new (ReplicaLink *link, const ReplicaPanel *panel);
 ReplicaView *dash_panel_get_view (DashPanel *self);
-const char *dash_panel_get_path (DashPanel *self);  /* as the screen has it, not what is asked for @follows */
+const char *dash_panel_get_path (DashPanel *self); /* as the screen has it, not what is asked for @follows */
 const char *dash_panel_get_title (DashPanel *self);
 const char *dash_panel_get_follows (DashPanel *self);
 DashGrid *dash_panel_get_grid (DashPanel *self); /* (nullable): charts have none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The frame that candles and lines are drawn in. Values stand on the right, beside the newest data; times are UTC, and
- * say so. Main thread. */
+/* The frame that candles and lines are drawn in. Values stand on the right, beside the newest data; times are
+ * UTC, and say so. Main thread. */
 
 #include "dash-plot.h"
 
@@ -48,8 +48,8 @@ get_colors (GtkWidget *widget, GdkRGBA *text, GdkRGBA *dim, GdkRGBA *line)
 }
 
 float
-dash_plot_snapshot_text (GtkWidget *widget, GtkSnapshot *snapshot, const char *text, float x, float y,
-                         const GdkRGBA *color)
+dash_plot_snapshot_text (
+    GtkWidget *widget, GtkSnapshot *snapshot, const char *text, float x, float y, const GdkRGBA *color)
 {
   int width, height;
   g_autoptr (PangoLayout) layout = make_layout (widget, text, &width, &height);
@@ -81,13 +81,15 @@ float
 dash_plot_get_x (const DashPlot *self, gint64 time_us)
 {
   return self->area.origin.x
-         + self->area.size.width * (float) ((double) (time_us - self->min_us) / (double) (self->max_us - self->min_us));
+         + self->area.size.width
+               * (float) ((double) (time_us - self->min_us) / (double) (self->max_us - self->min_us));
 }
 
 float
 dash_plot_get_y (const DashPlot *self, double value)
 {
-  return self->area.origin.y + self->area.size.height * (float) ((self->max - value) / (self->max - self->min));
+  return self->area.origin.y
+         + self->area.size.height * (float) ((self->max - value) / (self->max - self->min));
 }
 
 gint64
@@ -134,11 +136,12 @@ dash_plot_snapshot_axes (const DashPlot *self, GtkWidget *widget, GtkSnapshot *s
   for (guint i = 0; i < ticks.n; i++)
     {
       float y = floorf (dash_plot_get_y (self, ticks.values[i]));
-      g_autoptr (PangoLayout) layout
-          = make_layout (widget, dash_format_double (ticks.values[i], MIN (ticks.decimals, MAX (self->decimals, 0)), buffer),
-                         &width, &height);
+      g_autoptr (PangoLayout) layout = make_layout (
+          widget, dash_format_double (ticks.values[i], MIN (ticks.decimals, MAX (self->decimals, 0)), buffer),
+          &width, &height);
 
-      gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (area->origin.x, y, area->size.width, 1));
+      gtk_snapshot_append_color (snapshot, &line,
+                                 &GRAPHENE_RECT_INIT (area->origin.x, y, area->size.width, 1));
       if (!self->has_marker || fabsf (y - dash_plot_get_y (self, self->marker)) > (float) height)
         append_layout (snapshot, layout, (float) (gtk_widget_get_width (widget) - PAD - width),
                        CLAMP (y - (float) height / 2, 0, bottom - (float) height), &dim);
@@ -148,10 +151,11 @@ dash_plot_snapshot_axes (const DashPlot *self, GtkWidget *widget, GtkSnapshot *s
   for (guint i = 0; i < times.n; i++)
     {
       float x = floorf (dash_plot_get_x (self, times.times_us[i]));
-      g_autoptr (PangoLayout) layout
-          = make_layout (widget, format_tick_time (&times, times.times_us[i], buffer), &width, &height);
+      g_autoptr (PangoLayout) layout =
+          make_layout (widget, format_tick_time (&times, times.times_us[i], buffer), &width, &height);
 
-      gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (x, area->origin.y, 1, area->size.height));
+      gtk_snapshot_append_color (snapshot, &line,
+                                 &GRAPHENE_RECT_INIT (x, area->origin.y, 1, area->size.height));
       /* A label that would stick out is left out. */
       if (x - (float) width / 2 >= 0 && x + (float) width / 2 <= right)
         append_layout (snapshot, layout, x - (float) width / 2, bottom + 2, &dim);
@@ -162,12 +166,19 @@ dash_plot_snapshot_axes (const DashPlot *self, GtkWidget *widget, GtkSnapshot *s
     append_layout (snapshot, layout, (float) (gtk_widget_get_width (widget) - PAD - width), bottom + 2, &dim);
   }
   line.alpha *= 2;
-  gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (right, area->origin.y, 1, area->size.height));
-  gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (area->origin.x, bottom, area->size.width, 1));
+  gtk_snapshot_append_color (snapshot, &line,
+                             &GRAPHENE_RECT_INIT (right, area->origin.y, 1, area->size.height));
+  gtk_snapshot_append_color (snapshot, &line,
+                             &GRAPHENE_RECT_INIT (area->origin.x, bottom, area->size.width, 1));
 }
 
 static void
-append_tag (GtkWidget *widget, GtkSnapshot *snapshot, const char *text, float x, float y, gboolean is_centered,
+append_tag (GtkWidget *widget,
+            GtkSnapshot *snapshot,
+            const char *text,
+            float x,
+            float y,
+            gboolean is_centered,
             const GdkRGBA *ground)
 {
   int width, height;
@@ -178,32 +189,33 @@ append_tag (GtkWidget *widget, GtkSnapshot *snapshot, const char *text, float x,
 
   x = is_centered ? x - (float) width / 2 : x;
   x = CLAMP (x, 2, MAX (2.f, (float) (gtk_widget_get_width (widget) - width - 2)));
-  gtk_snapshot_append_color (snapshot, ground, &GRAPHENE_RECT_INIT (x - 3, y, (float) width + 6, (float) height));
+  gtk_snapshot_append_color (snapshot, ground,
+                             &GRAPHENE_RECT_INIT (x - 3, y, (float) width + 6, (float) height));
   append_layout (snapshot, layout, x, y, &color);
 }
 
 void
-dash_plot_snapshot_marker (const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot, double value,
-                           const GdkRGBA *color)
+dash_plot_snapshot_marker (
+    const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot, double value, const GdkRGBA *color)
 {
   char buffer[DASH_FORMAT_TEXT_MAX];
   float y = roundf (dash_plot_get_y (self, value));
   float right = self->area.origin.x + self->area.size.width;
   int width, height;
-  g_autoptr (PangoLayout) layout
-      = make_layout (widget, dash_format_double (value, self->decimals, buffer), &width, &height);
+  g_autoptr (PangoLayout) layout =
+      make_layout (widget, dash_format_double (value, self->decimals, buffer), &width, &height);
   GdkRGBA line = *color;
 
   line.alpha *= 0.7f;
   for (float x = self->area.origin.x; x < right; x += 6)
     gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (x, y, MIN (3, right - x), 1));
-  append_tag (widget, snapshot, buffer, (float) (gtk_widget_get_width (widget) - PAD - width), y - (float) height / 2,
-              FALSE, color);
+  append_tag (widget, snapshot, buffer, (float) (gtk_widget_get_width (widget) - PAD - width),
+              y - (float) height / 2, FALSE, color);
 }
 
 void
-dash_plot_snapshot_cross (const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot, float x, float y,
-                          gint64 time_us)
+dash_plot_snapshot_cross (
+    const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot, float x, float y, gint64 time_us)
 {
   const graphene_rect_t *area = &self->area;
   char buffer[DASH_FORMAT_TEXT_MAX];
@@ -212,17 +224,20 @@ dash_plot_snapshot_cross (const DashPlot *self, GtkWidget *widget, GtkSnapshot *
 
   get_colors (widget, &text, &dim, &line);
   line.alpha = 0.45f;
-  gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (floorf (x), area->origin.y, 1, area->size.height));
+  gtk_snapshot_append_color (snapshot, &line,
+                             &GRAPHENE_RECT_INIT (floorf (x), area->origin.y, 1, area->size.height));
   text.alpha = 1;
-  append_tag (widget, snapshot, dash_format_time (time_us, FALSE, time_us % G_TIME_SPAN_SECOND != 0, buffer), x,
-              bottom + 2, TRUE, &text);
+  append_tag (widget, snapshot, dash_format_time (time_us, FALSE, time_us % G_TIME_SPAN_SECOND != 0, buffer),
+              x, bottom + 2, TRUE, &text);
   if (y >= area->origin.y && y <= bottom)
     {
       int width, height;
       g_autoptr (PangoLayout) layout = make_layout (
-          widget, dash_format_double (dash_plot_get_value (self, (double) y), self->decimals, buffer), &width, &height);
+          widget, dash_format_double (dash_plot_get_value (self, (double) y), self->decimals, buffer), &width,
+          &height);
 
-      gtk_snapshot_append_color (snapshot, &line, &GRAPHENE_RECT_INIT (area->origin.x, floorf (y), area->size.width, 1));
+      gtk_snapshot_append_color (snapshot, &line,
+                                 &GRAPHENE_RECT_INIT (area->origin.x, floorf (y), area->size.width, 1));
       append_tag (widget, snapshot, buffer, (float) (gtk_widget_get_width (widget) - PAD - width),
                   y - (float) height / 2, FALSE, &text);
     }

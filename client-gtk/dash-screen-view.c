@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The panels of one screen: the first at the left and the others stacked at its right, or two stacks where they are many;
- * each border can be dragged. They are frozen together, so that one picture stands still. Main thread. */
+/* The panels of one screen: the first at the left and the others stacked at its right, or two stacks where
+ * they are many; each border can be dragged. They are frozen together, so that one picture stands still. Main
+ * thread. */
 
 #include "dash-screen-view.h"
 
@@ -17,7 +18,8 @@
 /* About a frame. */
 #define PLACE_MS 20
 
-typedef struct {
+typedef struct
+{
   guint first, n;                       /* of the screen's panels */
   GtkWidget *dividers[DASH_PANELS_MAX]; /* (owned by the widget tree): n - 1, from above */
 } Column;
@@ -25,7 +27,7 @@ typedef struct {
 struct _DashScreenView
 {
   GtkWidget parent_instance;
-  GPtrArray *panels;  /* (element-type DashPanel) (owned by the widget tree) */
+  GPtrArray *panels; /* (element-type DashPanel) (owned by the widget tree) */
   Column columns[2];
   GtkWidget *divider; /* (owned by the widget tree) (nullable): between the columns */
   DashPanel *active;  /* (unowned) (nullable) */
@@ -37,7 +39,8 @@ struct _DashScreenView
 
 G_DEFINE_FINAL_TYPE (DashScreenView, dash_screen_view, GTK_TYPE_WIDGET)
 
-enum {
+enum
+{
   PROP_FROZEN = 1,
 };
 
@@ -71,8 +74,8 @@ stack (DashScreenView *self, Column *column)
   GtkWidget *below = g_ptr_array_index (self->panels, column->first + column->n - 1);
 
   for (guint i = column->n - 1; i-- > 0;)
-    below = column->dividers[i]
-        = divide (self, GTK_ORIENTATION_VERTICAL, g_ptr_array_index (self->panels, column->first + i), below);
+    below = column->dividers[i] =
+        divide (self, GTK_ORIENTATION_VERTICAL, g_ptr_array_index (self->panels, column->first + i), below);
   return below;
 }
 
@@ -82,8 +85,8 @@ lay_out (DashScreenView *self)
   guint n = self->panels->len, n_left = n <= N_BESIDE_FIRST ? 1 : n / 2;
   GtkWidget *left;
 
-  self->columns[0] = (Column) { .first = 0, .n = n_left };
-  self->columns[1] = (Column) { .first = n_left, .n = n - n_left };
+  self->columns[0] = (Column){ .first = 0, .n = n_left };
+  self->columns[1] = (Column){ .first = n_left, .n = n - n_left };
   left = stack (self, &self->columns[0]);
   if (n == n_left)
     return left;
@@ -91,7 +94,8 @@ lay_out (DashScreenView *self)
   return self->divider;
 }
 
-/* The height that none needs to pass for all to fit: who wants little gets it, and the others share the rest. */
+/* The height that none needs to pass for all to fit: who wants little gets it, and the others share the rest.
+ */
 static int
 find_level (const int *wanted, guint n, int height)
 {
@@ -134,13 +138,13 @@ place_column (DashScreenView *self, const Column *column)
     sum += wanted[i] = dash_panel_get_wanted_height (g_ptr_array_index (self->panels, column->first + i));
   level = find_level (wanted, column->n, height);
   for (guint i = 0; i + 1 < column->n; i++)
-    is_moved |= set_position (column->dividers[i],
-                              sum <= height ? (int) ((gint64) height * wanted[i] / sum) : MIN (wanted[i], level));
+    is_moved |= set_position (column->dividers[i], sum <= height ? (int) ((gint64) height * wanted[i] / sum)
+                                                                 : MIN (wanted[i], level));
   return is_moved;
 }
 
-/* Heights by what the panels have to show. A divider that is given another size keeps its share and not its position, so
- * that those within it must be placed again with the next frame. */
+/* Heights by what the panels have to show. A divider that is given another size keeps its share and not its
+ * position, so that those within it must be placed again with the next frame. */
 static gboolean
 place_cb (gpointer user_data)
 {
@@ -148,11 +152,13 @@ place_cb (gpointer user_data)
   gboolean is_moved = FALSE;
 
   if (self->divider != NULL)
-    is_moved = set_position (self->divider, (int) (self->width * (self->columns[0].n == 1 ? LEFT_SHARE : 0.5)));
+    is_moved =
+        set_position (self->divider, (int) (self->width * (self->columns[0].n == 1 ? LEFT_SHARE : 0.5)));
   for (guint i = 0; i < G_N_ELEMENTS (self->columns); i++)
     if (self->columns[i].n > 1)
       is_moved |= place_column (self, &self->columns[i]);
-  /* A divider asks only for an allocation of its own, which is not enough where a scrollbar comes or goes within it. */
+  /* A divider asks only for an allocation of its own, which is not enough where a scrollbar comes or goes
+   * within it. */
   if (is_moved)
     gtk_widget_queue_resize (GTK_WIDGET (self));
   if (is_moved && ++self->n_places < DASH_PANELS_MAX)
@@ -161,8 +167,8 @@ place_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Not in the midst of an allocation or a frame, where GTK would paint without another allocation; and once for all panels that
- * are filled by then. */
+/* Not in the midst of an allocation or a frame, where GTK would paint without another allocation; and once
+ * for all panels that are filled by then. */
 static void
 place_soon (DashScreenView *self)
 {
@@ -263,7 +269,8 @@ dash_screen_view_dup_frozen_text (DashScreenView *self)
       n_behind = MAX (n_behind, replica_view_get_n_behind (view));
       age_us = MAX (age_us, replica_view_get_age_us (view));
     }
-  return g_strdup_printf (n_behind == 1 ? "FROZEN · %s snapshot, %s behind" : "FROZEN · %s snapshots, %s behind",
+  return g_strdup_printf (n_behind == 1 ? "FROZEN · %s snapshot, %s behind"
+                                        : "FROZEN · %s snapshots, %s behind",
                           dash_format_count (n_behind, count), dash_format_age (age_us, age));
 }
 
@@ -287,12 +294,17 @@ dash_screen_view_size_allocate (GtkWidget *widget, int width, int height, int ba
   if (is_first)
     place_soon (self);
   if (child != NULL)
-    gtk_widget_size_allocate (child, &(GtkAllocation) { 0, 0, width, height }, -1);
+    gtk_widget_size_allocate (child, &(GtkAllocation){ 0, 0, width, height }, -1);
 }
 
 static void
-dash_screen_view_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                          int *minimum_baseline, int *natural_baseline)
+dash_screen_view_measure (GtkWidget *widget,
+                          GtkOrientation orientation,
+                          int for_size,
+                          int *minimum,
+                          int *natural,
+                          int *minimum_baseline,
+                          int *natural_baseline)
 {
   GtkWidget *child = gtk_widget_get_first_child (widget);
 
@@ -369,8 +381,8 @@ dash_screen_view_class_init (DashScreenViewClass *klass)
       object_class, PROP_FROZEN,
       g_param_spec_boolean ("frozen", NULL, NULL, FALSE,
                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS));
-  active_changed_signal = g_signal_new ("active-changed", DASH_TYPE_SCREEN_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                        NULL, G_TYPE_NONE, 0);
+  active_changed_signal = g_signal_new ("active-changed", DASH_TYPE_SCREEN_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                        NULL, NULL, G_TYPE_NONE, 0);
   gtk_widget_class_set_css_name (widget_class, "dashscreen");
 }
 

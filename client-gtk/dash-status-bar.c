@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The line at the bottom: what the link does and how well. It is asked to look again a few times a second, and touches a label
- * only where its text is another. Main thread. */
+/* The line at the bottom: what the link does and how well. It is asked to look again a few times a second,
+ * and touches a label only where its text is another. Main thread. */
 
 #include "dash-status-bar.h"
 
@@ -12,7 +12,8 @@
 /* The rate is that of so many ticks. */
 #define N_SAMPLES 24
 
-typedef struct {
+typedef struct
+{
   gint64 time_us;
   guint64 n_received;
 } Sample;
@@ -59,7 +60,8 @@ get_rate (DashStatusBar *self, DashScreenView *screen, guint64 n_received)
   Sample now = { g_get_monotonic_time (), n_received };
   const Sample *oldest;
 
-  if (self->screen != screen || (self->n_samples > 0 && n_received < self->samples[self->n_samples - 1].n_received))
+  if (self->screen != screen
+      || (self->n_samples > 0 && n_received < self->samples[self->n_samples - 1].n_received))
     self->n_samples = 0;
   self->screen = screen;
   if (self->n_samples == N_SAMPLES)
@@ -68,7 +70,8 @@ get_rate (DashStatusBar *self, DashScreenView *screen, guint64 n_received)
   oldest = &self->samples[0];
   if (now.time_us - oldest->time_us < G_TIME_SPAN_SECOND)
     return -1;
-  return (double) (n_received - oldest->n_received) * G_TIME_SPAN_SECOND / (double) (now.time_us - oldest->time_us);
+  return (double) (n_received - oldest->n_received) * G_TIME_SPAN_SECOND
+         / (double) (now.time_us - oldest->time_us);
 }
 
 void
@@ -92,7 +95,8 @@ dash_status_bar_tick (DashStatusBar *self, ReplicaLink *link, DashScreenView *sc
   set_text (self->state_label, trouble != NULL ? trouble : "● Online");
   set_text (self->uri_label, replica_link_get_uri (link));
 
-  g_snprintf (text, sizeof text, "RTT %s", dash_format_rtt (trouble == NULL ? replica_link_get_rtt_us (link) : -1, number));
+  g_snprintf (text, sizeof text, "RTT %s",
+              dash_format_rtt (trouble == NULL ? replica_link_get_rtt_us (link) : -1, number));
   set_text (self->rtt_label, text);
 
   if (screen != NULL)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The window: the silo's screens as tabs, the filter, the freeze button and the status line. It fetches the list of screens
- * and asks again until it has it; when the link comes back it asks once more, since the server may be another one by then, and
- * builds the tabs anew only if the answer is another. Main thread; nothing here waits for the network. */
+/* The window: the silo's screens as tabs, the filter, the freeze button and the status line. It fetches the
+ * list of screens and asks again until it has it; when the link comes back it asks once more, since the
+ * server may be another one by then, and builds the tabs anew only if the answer is another. Main thread;
+ * nothing here waits for the network. */
 
 #include "dash-window.h"
 
@@ -25,8 +26,8 @@ struct _DashWindow
   char *fetch_error;         /* (owned) (nullable) */
   gboolean is_fetching;
   guint retry_ms;
-  guint retry_source; /* 0: none */
-  guint tick_source;  /* 0: none */
+  guint retry_source;  /* 0: none */
+  guint tick_source;   /* 0: none */
   gboolean is_syncing; /* the entry and the button follow the screen, not the user */
 
   GtkWidget *freeze_button;
@@ -68,7 +69,9 @@ update_status_page (DashWindow *self)
     }
   else
     text = g_strdup_printf ("%s\n%s", replica_link_get_uri (self->link),
-                            self->fetch_error != NULL ? self->fetch_error : trouble != NULL ? trouble : "");
+                            self->fetch_error != NULL ? self->fetch_error
+                            : trouble != NULL         ? trouble
+                                                      : "");
   /* A status page takes its description for markup. */
   markup = g_markup_escape_text (text, -1);
   if (g_strcmp0 (adw_status_page_get_title (page), title) != 0)
@@ -110,8 +113,8 @@ sync_controls (DashWindow *self)
   DashPanel *panel = screen != NULL ? dash_screen_view_get_active (screen) : NULL;
   GAction *freeze = g_action_map_lookup_action (G_ACTION_MAP (self), "freeze");
   const char *filter = panel != NULL ? dash_grid_get_filter (dash_panel_get_grid (panel)) : NULL;
-  g_autofree char *hint
-      = panel != NULL ? g_strdup_printf ("Filter %s ( / )", dash_panel_get_title (panel)) : g_strdup ("Filter ( / )");
+  g_autofree char *hint = panel != NULL ? g_strdup_printf ("Filter %s ( / )", dash_panel_get_title (panel))
+                                        : g_strdup ("Filter ( / )");
 
   self->is_syncing = TRUE;
   g_simple_action_set_enabled (G_SIMPLE_ACTION (freeze), screen != NULL);
@@ -137,7 +140,8 @@ static gboolean
 close_page_cb (AdwTabView *view, AdwTabPage *page, DashWindow *self)
 {
   /* The silo says which screens there are. */
-  adw_tab_view_close_page_finish (view, page, self->tab_view == NULL || g_object_get_data (G_OBJECT (page), "gone") != NULL);
+  adw_tab_view_close_page_finish (
+      view, page, self->tab_view == NULL || g_object_get_data (G_OBJECT (page), "gone") != NULL);
   return GDK_EVENT_STOP;
 }
 
@@ -150,7 +154,8 @@ page_selected_cb (AdwTabView *view, GParamSpec *pspec, DashWindow *self)
 
   if (self->link == NULL)
     return;
-  title = page != NULL ? g_strdup_printf ("%s – Synoptic", adw_tab_page_get_title (page)) : g_strdup ("Synoptic");
+  title =
+      page != NULL ? g_strdup_printf ("%s – Synoptic", adw_tab_page_get_title (page)) : g_strdup ("Synoptic");
   gtk_window_set_title (GTK_WINDOW (self), title);
   sync_controls (self);
   tick (self);
@@ -174,7 +179,8 @@ show_screens (DashWindow *self, GPtrArray *screens)
       AdwTabPage *page = adw_tab_view_append (self->tab_view, view);
       const char *title = replica_screen_get_title (screen);
 
-      adw_tab_page_set_title (page, title != NULL && *title != '\0' ? title : replica_screen_get_name (screen));
+      adw_tab_page_set_title (page,
+                              title != NULL && *title != '\0' ? title : replica_screen_get_name (screen));
       dash_accessible_mirror_mapped (view);
       g_signal_connect_object (view, "active-changed", G_CALLBACK (active_changed_cb), self, 0);
       if (i == 0 || g_strcmp0 (adw_tab_page_get_title (page), selected) == 0)
@@ -213,7 +219,8 @@ fetched_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   if (bytes != NULL && self->screens != NULL && g_bytes_equal (bytes, self->screens))
     return;
   if (bytes != NULL)
-    screens = replica_screens_parse (g_bytes_get_data (bytes, NULL), (gssize) g_bytes_get_size (bytes), &error);
+    screens =
+        replica_screens_parse (g_bytes_get_data (bytes, NULL), (gssize) g_bytes_get_size (bytes), &error);
   g_clear_pointer (&self->fetch_error, g_free);
   if (screens == NULL)
     {

@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "replica-screen.h"
 #include "syn-beacon.h"
 #include "syn-front.h"
 #include "syn-limits.h"
@@ -242,24 +241,18 @@ serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **err
 static gboolean
 check_panels (SynCatalog *catalog, GError **error)
 {
-  gsize length;
-  const char *json = syn_catalog_get_screens_json (catalog, &length);
-  g_autoptr (GPtrArray) screens = replica_screens_parse (json, (gssize) length, error);
+  for (guint i = 0; i < syn_catalog_get_n_panels (catalog); i++)
+    {
+      const char *type, *place, *path = syn_catalog_get_panel (catalog, i, &place);
+      g_autofree char *canonical = NULL;
 
-  for (guint i = 0; screens != NULL && i < screens->len; i++)
-    for (guint j = 0; j < replica_screen_get_n_panels (screens->pdata[i]); j++)
-      {
-        const ReplicaPanel *panel = replica_screen_get_panel (screens->pdata[i], j);
-        g_autofree char *canonical = NULL;
-        const char *type;
-
-        if (!syn_projection_resolve (panel->path, &type, &canonical, catalog, error))
-          {
-            g_prefix_error (error, "screen \"%s\", panel \"%s\": ", replica_screen_get_name (screens->pdata[i]), panel->path);
-            return FALSE;
-          }
-      }
-  return screens != NULL;
+      if (!syn_projection_resolve (path, &type, &canonical, catalog, error))
+        {
+          g_prefix_error (error, "%s, panel \"%s\": ", place, path);
+          return FALSE;
+        }
+    }
+  return TRUE;
 }
 
 static int

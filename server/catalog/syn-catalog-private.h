@@ -20,6 +20,8 @@ struct _SynCatalog {
   char *screens_json;
   gsize screens_length;
   guint n_screens;
+  GPtrArray *panel_paths;  /* char *: of all panels of all screens */
+  GPtrArray *panel_places; /* char *: FILE:LINE: screen "NAME" of each */
 };
 
 typedef struct {

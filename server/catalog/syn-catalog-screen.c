@@ -162,7 +162,9 @@ load_panel (SynLoader *self, SynScreenSpec *screen, const SynJson *object, GErro
   panel->title = g_strdup (title != NULL ? title : projection->name);
   panel->sort = g_strdup (sort);
   panel->follows = g_strdup (follows);
-  /* What a query selects is known to those who answer it. */
+  g_ptr_array_add (self->catalog->panel_paths, g_strdup (path));
+  g_ptr_array_add (self->catalog->panel_places, g_strdup_printf ("%s:%u: screen \"%s\"", self->file, line, screen->name));
+  /* What a query selects is known to those who answer it: they check it, see syn_catalog_get_panel(). */
   if (strchr (path, '?') != NULL)
     return TRUE;
   if (sort != NULL && !check_sort (self, object, projection, error))

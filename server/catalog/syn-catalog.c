@@ -147,6 +147,8 @@ load_documents (GPtrArray *documents, GError **error)
   catalog->projections = g_ptr_array_new_with_free_func (free_projection);
   catalog->sources_by_name = g_hash_table_new (g_str_hash, g_str_equal);
   catalog->projections_by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  catalog->panel_paths = g_ptr_array_new_with_free_func (g_free);
+  catalog->panel_places = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; ok && i < documents->len; i++)
     {
       ok = check_root (&loader, g_ptr_array_index (documents, i), error);
@@ -247,6 +249,8 @@ syn_catalog_unref (SynCatalog *self)
   g_ptr_array_unref (self->projections);
   g_ptr_array_unref (self->sources);
   g_free (self->screens_json);
+  g_ptr_array_unref (self->panel_paths);
+  g_ptr_array_unref (self->panel_places);
   g_free (self);
 }
 
@@ -294,6 +298,20 @@ syn_catalog_get_screens_json (SynCatalog *self, gsize *length)
   if (length != NULL)
     *length = self->screens_length;
   return self->screens_json;
+}
+
+guint
+syn_catalog_get_n_panels (SynCatalog *self)
+{
+  return self->panel_paths->len;
+}
+
+const char *
+syn_catalog_get_panel (SynCatalog *self, guint index, const char **place)
+{
+  g_return_val_if_fail (index < self->panel_paths->len, NULL);
+  *place = g_ptr_array_index (self->panel_places, index);
+  return g_ptr_array_index (self->panel_paths, index);
 }
 
 guint

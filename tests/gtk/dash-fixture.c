@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Snapshots for the tests of the widgets, from a small generator of its own, so that they are the same on every machine. */
+/* Snapshots for the tests of the widgets, from a small generator of its own, so that they are the same on
+ * every machine. */
 
 #include "dash-fixture.h"
 
@@ -21,7 +22,8 @@ scramble (guint64 a, guint64 b)
   return (guint32) (x >> 32);
 }
 
-typedef struct {
+typedef struct
+{
   GArray *offsets;
   GString *bytes;
 } Texts;
@@ -56,9 +58,15 @@ texts_clear (Texts *texts)
 static ReplicaColumn
 text_column (const char *name, gboolean is_key, const Texts *texts, const guint32 *codes, guint n)
 {
-  return (ReplicaColumn) {
-    .name = name, .type = REPLICA_TYPE_STRING, .width = 4, .is_key = is_key, .n_rows = n, .data = codes,
-    .dict_offsets = (const guint32 *) (gpointer) texts->offsets->data, .dict_bytes = texts->bytes->str,
+  return (ReplicaColumn){
+    .name = name,
+    .type = REPLICA_TYPE_STRING,
+    .width = 4,
+    .is_key = is_key,
+    .n_rows = n,
+    .data = codes,
+    .dict_offsets = (const guint32 *) (gpointer) texts->offsets->data,
+    .dict_bytes = texts->bytes->str,
     .n_dict = texts->offsets->len - 1,
   };
 }
@@ -66,7 +74,9 @@ text_column (const char *name, gboolean is_key, const Texts *texts, const guint3
 static ReplicaColumn
 number_column (const char *name, ReplicaType type, guint scale, const void *data, guint n)
 {
-  return (ReplicaColumn) { .name = name, .type = type, .scale = (guint8) scale, .width = 8, .n_rows = n, .data = data };
+  return (ReplicaColumn){
+    .name = name, .type = type, .scale = (guint8) scale, .width = 8, .n_rows = n, .data = data
+  };
 }
 
 static ReplicaSnapshot *
@@ -86,7 +96,8 @@ dash_fixture_quotes (guint n, guint64 serial)
   gint64 now_us = DAY_START_US + (gint64) serial * G_USEC_PER_SEC;
   g_autofree guint32 *codes = g_new (guint32, n + 1), *venue_codes = g_new (guint32, n + 1);
   g_autofree gint64 *last = g_new (gint64, n + 1), *bid = g_new (gint64, n + 1), *ask = g_new (gint64, n + 1);
-  g_autofree gint64 *volume = g_new (gint64, n + 1), *trades = g_new (gint64, n + 1), *time = g_new (gint64, n + 1);
+  g_autofree gint64 *volume = g_new (gint64, n + 1), *trades = g_new (gint64, n + 1),
+                    *time = g_new (gint64, n + 1);
   g_autofree double *change = g_new (double, n + 1), *vwap = g_new (double, n + 1);
   g_autofree guint8 *validity = g_new0 (guint8, n / 8 + 1);
   ReplicaSnapshotBuilder *builder;
@@ -129,7 +140,7 @@ dash_fixture_quotes (guint n, guint64 serial)
         validity[i / 8] |= (guint8) (1u << (i % 8));
     }
 
-  builder = replica_snapshot_builder_new ("market/quotes", (ReplicaToken) { 7, serial }, now_us, n);
+  builder = replica_snapshot_builder_new ("market/quotes", (ReplicaToken){ 7, serial }, now_us, n);
   column = text_column ("symbol", TRUE, &symbols, codes, n);
   replica_snapshot_builder_add (builder, &column);
   column = text_column ("venue", FALSE, &places, venue_codes, n);
@@ -163,12 +174,21 @@ dash_fixture_quotes (guint n, guint64 serial)
 ReplicaSnapshot *
 dash_fixture_candles (const char *path, guint n, guint64 serial)
 {
-  g_autofree gint64 *time = g_new (gint64, n + 1), *open = g_new (gint64, n + 1), *high = g_new (gint64, n + 1);
-  g_autofree gint64 *low = g_new (gint64, n + 1), *close = g_new (gint64, n + 1), *volume = g_new (gint64, n + 1);
+  g_autofree gint64 *time = g_new (gint64, n + 1), *open = g_new (gint64, n + 1),
+                    *high = g_new (gint64, n + 1);
+  g_autofree gint64 *low = g_new (gint64, n + 1), *close = g_new (gint64, n + 1),
+                    *volume = g_new (gint64, n + 1);
   gint64 price = 1000000 + g_str_hash (path) % 500000;
   ReplicaSnapshotBuilder *builder;
-  const struct { const char *name; const gint64 *data; } numbers[] = {
-    { "open", open }, { "high", high }, { "low", low }, { "close", close },
+  const struct
+  {
+    const char *name;
+    const gint64 *data;
+  } numbers[] = {
+    { "open", open },
+    { "high", high },
+    { "low", low },
+    { "close", close },
   };
   ReplicaColumn column;
 
@@ -184,7 +204,7 @@ dash_fixture_candles (const char *path, guint n, guint64 serial)
       low[i] = MIN (open[i], close[i]) - scramble (i, 4) % 400;
       volume[i] = 1000 + seed % 90000;
     }
-  builder = replica_snapshot_builder_new (path, (ReplicaToken) { 7, serial },
+  builder = replica_snapshot_builder_new (path, (ReplicaToken){ 7, serial },
                                           DAY_START_US + (gint64) n * 60 * G_USEC_PER_SEC, n);
   column = number_column ("time", REPLICA_TYPE_TIMESTAMP, 0, time, n);
   column.is_key = TRUE;
@@ -226,8 +246,9 @@ dash_fixture_load (guint n_cpus, guint n_samples, guint64 serial)
       time[i] = DAY_START_US + (gint64) (sample * G_USEC_PER_SEC);
       busy[i] = 40 + 30 * sin ((double) sample / (9 + 4 * codes[i])) + scramble (codes[i], sample) % 20;
     }
-  builder = replica_snapshot_builder_new ("host/cpu", (ReplicaToken) { 7, serial },
-                                          DAY_START_US + (gint64) (serial + n_samples) * G_TIME_SPAN_SECOND, n);
+  builder =
+      replica_snapshot_builder_new ("host/cpu", (ReplicaToken){ 7, serial },
+                                    DAY_START_US + (gint64) (serial + n_samples) * G_TIME_SPAN_SECOND, n);
   column = text_column ("cpu", TRUE, &names, codes, n);
   replica_snapshot_builder_add (builder, &column);
   column = number_column ("time", REPLICA_TYPE_TIMESTAMP, 0, time, n);
@@ -245,7 +266,8 @@ dash_fixture_texts (const char *const *texts, guint n)
 {
   g_autofree guint32 *codes = g_new (guint32, n + 1);
   g_autofree gint64 *numbers = g_new (gint64, n + 1);
-  ReplicaSnapshotBuilder *builder = replica_snapshot_builder_new ("texts", (ReplicaToken) { 7, 1 }, DAY_START_US, n);
+  ReplicaSnapshotBuilder *builder =
+      replica_snapshot_builder_new ("texts", (ReplicaToken){ 7, 1 }, DAY_START_US, n);
   ReplicaSnapshot *snapshot;
   ReplicaColumn column;
   Texts dictionary;

@@ -5,8 +5,8 @@
 
 /* Snapshots made in the process, for widgets without a server. */
 
-/* A market of @n_instruments instruments and ten columns, @serial seconds into its day: each serial moves a tenth of
- * the prices. Repeatable. */
+/* A market of @n_instruments instruments and ten columns, @serial seconds into its day: each serial moves a
+ * tenth of the prices. Repeatable. */
 ReplicaSnapshot *dash_fixture_quotes (guint n_instruments, guint64 serial);
 /* One-minute bars; another path has other prices. */
 ReplicaSnapshot *dash_fixture_candles (const char *path, guint n_bars, guint64 serial);

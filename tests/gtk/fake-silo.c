@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A silo small enough to be told what to do, for tests of the dashboard: the same data every time, a snapshot every
- * second, one thread, libsoup's own WebSocket. It knows three projections and answers others with an error.
+/* A silo small enough to be told what to do, for tests of the dashboard: the same data every time, a snapshot
+ * every second, one thread, libsoup's own WebSocket. It knows three projections and answers others with an
+ * error.
  *
- *   fake-silo [PORT [only-host]]     with one screen only, if told so; the first line on stdout is "listening on http://127.0.0.1:PORT" */
+ *   fake-silo [PORT [only-host]]     with one screen only, if told so; the first line on stdout is "listening
+ * on http://127.0.0.1:PORT" */
 
 #include <glib-unix.h>
 #include <libsoup/soup.h>
@@ -13,26 +15,28 @@
 #include "dash-fixture.h"
 #include "replica-wire.h"
 
-#define SCREEN_MARKET                                                                                                 \
-  "{\"name\":\"market\",\"title\":\"Market\",\"panels\":["                                                              \
-  "{\"kind\":\"grid\",\"path\":\"market/quotes\",\"title\":\"Quotes\",\"sort\":\"-volume\"},"                               \
-  "{\"kind\":\"candles\",\"path\":\"market/candles\",\"title\":\"Candles\",\"follows\":\"market/quotes\"},"                 \
+#define SCREEN_MARKET                                                                                        \
+  "{\"name\":\"market\",\"title\":\"Market\",\"panels\":["                                                   \
+  "{\"kind\":\"grid\",\"path\":\"market/quotes\",\"title\":\"Quotes\",\"sort\":\"-volume\"},"                \
+  "{\"kind\":\"candles\",\"path\":\"market/candles\",\"title\":\"Candles\",\"follows\":\"market/quotes\"},"  \
   "{\"kind\":\"grid\",\"path\":\"market/nowhere\",\"title\":\"<b>Broken</b>\"}]}"
-#define SCREEN_HOST                                                                                                   \
-  "{\"name\":\"host\",\"title\":\"Host\",\"panels\":["                                                                  \
-  "{\"kind\":\"line\",\"path\":\"host/cpu\",\"title\":\"CPU load\"},"                                                   \
+#define SCREEN_HOST                                                                                          \
+  "{\"name\":\"host\",\"title\":\"Host\",\"panels\":["                                                       \
+  "{\"kind\":\"line\",\"path\":\"host/cpu\",\"title\":\"CPU load\"},"                                        \
   "{\"kind\":\"grid\",\"path\":\"host/cpu\",\"title\":\"Samples\"}]}"
 #define N_INSTRUMENTS 400
 #define N_BARS 110
 
 static const char *screens = "{\"screens\":[" SCREEN_MARKET "," SCREEN_HOST "]}";
 
-typedef struct {
+typedef struct
+{
   SoupWebsocketConnection *connection; /* (owned) */
   GHashTable *parked;                  /* view → Poll */
 } Client;
 
-typedef struct {
+typedef struct
+{
   guint32 view;
   char *path;
   ReplicaToken held;
@@ -83,7 +87,10 @@ send_snapshot (Client *client, const Poll *poll, ReplicaSnapshot *snapshot)
   gsize size;
   const guint8 *data = g_bytes_get_data (replica_snapshot_get_bytes (snapshot), &size);
   ReplicaWireSnapshotHead head = {
-    .type = REPLICA_WIRE_SNAPSHOT, .form = REPLICA_WIRE_FORM_FULL, .view = poll->view, .body_bytes = (guint32) size,
+    .type = REPLICA_WIRE_SNAPSHOT,
+    .form = REPLICA_WIRE_FORM_FULL,
+    .view = poll->view,
+    .body_bytes = (guint32) size,
   };
   g_autoptr (GByteArray) message = g_byte_array_new ();
   ReplicaWireSnapshot *body;
@@ -100,7 +107,10 @@ static void
 send_unchanged (Client *client, const Poll *poll)
 {
   ReplicaWireUnchanged message = {
-    .type = REPLICA_WIRE_UNCHANGED, .view = poll->view, .epoch = poll->held.epoch, .serial = poll->held.serial,
+    .type = REPLICA_WIRE_UNCHANGED,
+    .view = poll->view,
+    .epoch = poll->held.epoch,
+    .serial = poll->held.serial,
   };
 
   soup_websocket_connection_send_binary (client->connection, &message, sizeof message);
@@ -111,7 +121,9 @@ send_error (Client *client, const Poll *poll)
 {
   g_autofree char *text = g_strdup_printf ("there is no projection “%s” <b>here</b>", poll->path);
   ReplicaWireErrorHead head = {
-    .type = REPLICA_WIRE_ERROR, .code = REPLICA_ERROR_NOT_FOUND, .view = poll->view,
+    .type = REPLICA_WIRE_ERROR,
+    .code = REPLICA_ERROR_NOT_FOUND,
+    .view = poll->view,
     .message_bytes = (guint32) strlen (text),
   };
   g_autoptr (GByteArray) message = g_byte_array_new ();
@@ -126,9 +138,10 @@ answer (Client *client, Poll *poll)
 {
   guint64 serial = get_serial ();
 
-  if (!poll->is_waiting || soup_websocket_connection_get_state (client->connection) != SOUP_WEBSOCKET_STATE_OPEN)
+  if (!poll->is_waiting
+      || soup_websocket_connection_get_state (client->connection) != SOUP_WEBSOCKET_STATE_OPEN)
     return;
-  if (!replica_token_equal (poll->held, (ReplicaToken) { epoch, serial }))
+  if (!replica_token_equal (poll->held, (ReplicaToken){ epoch, serial }))
     {
       g_autoptr (ReplicaSnapshot) snapshot = make_snapshot (poll->path, serial);
 
@@ -164,7 +177,7 @@ message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, Client
           g_hash_table_insert (client->parked, GUINT_TO_POINTER (message.view), poll);
         }
       poll->view = message.view;
-      poll->held = (ReplicaToken) { message.epoch, message.serial };
+      poll->held = (ReplicaToken){ message.epoch, message.serial };
       poll->until_us = g_get_monotonic_time () + (gint64) message.hold_ms * 1000;
       poll->is_waiting = TRUE;
       if (message.path_bytes > 0)
@@ -206,7 +219,10 @@ closed_cb (SoupWebsocketConnection *connection, Client *client)
 }
 
 static void
-websocket_cb (SoupServer *server, SoupServerMessage *message, const char *path, SoupWebsocketConnection *connection,
+websocket_cb (SoupServer *server,
+              SoupServerMessage *message,
+              const char *path,
+              SoupWebsocketConnection *connection,
               gpointer user_data)
 {
   Client *client = g_new0 (Client, 1);
@@ -219,10 +235,12 @@ websocket_cb (SoupServer *server, SoupServerMessage *message, const char *path, 
 }
 
 static void
-screens_cb (SoupServer *server, SoupServerMessage *message, const char *path, GHashTable *query, gpointer user_data)
+screens_cb (
+    SoupServer *server, SoupServerMessage *message, const char *path, GHashTable *query, gpointer user_data)
 {
   soup_server_message_set_status (message, SOUP_STATUS_OK, NULL);
-  soup_server_message_set_response (message, "application/json", SOUP_MEMORY_STATIC, screens, strlen (screens));
+  soup_server_message_set_response (message, "application/json", SOUP_MEMORY_STATIC, screens,
+                                    strlen (screens));
 }
 
 static gboolean
@@ -247,8 +265,10 @@ main (int argc, char *argv[])
   epoch = (guint64) g_get_real_time ();
   clients = g_ptr_array_new_with_free_func ((GDestroyNotify) client_free);
   soup_server_add_handler (server, "/v1/screens", screens_cb, NULL, NULL);
-  soup_server_add_websocket_handler (server, REPLICA_WIRE_ENDPOINT, NULL, protocols, websocket_cb, NULL, NULL);
-  if (!soup_server_listen_local (server, argc > 1 ? (guint) atoi (argv[1]) : 0, SOUP_SERVER_LISTEN_IPV4_ONLY, &error))
+  soup_server_add_websocket_handler (server, REPLICA_WIRE_ENDPOINT, NULL, protocols, websocket_cb, NULL,
+                                     NULL);
+  if (!soup_server_listen_local (server, argc > 1 ? (guint) atoi (argv[1]) : 0, SOUP_SERVER_LISTEN_IPV4_ONLY,
+                                 &error))
     {
       g_printerr ("fake-silo: %s\n", error->message);
       return 1;

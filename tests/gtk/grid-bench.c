@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a snapshot costs the main thread of the dashboard: CPU time from the snapshot to the end of the frame that shows it,
- * flash frames included in the second figure. Needs a display. Prints, and asserts nothing about time.
+/* What a snapshot costs the main thread of the dashboard: CPU time from the snapshot to the end of the frame
+ * that shows it, flash frames included in the second figure. Needs a display. Prints, and asserts nothing
+ * about time.
  *
  *   grid-bench [ROWS [SNAPSHOTS [PNG]]] */
 
@@ -137,9 +138,10 @@ main (int argc, char *argv[])
       g_clear_pointer (&before, replica_snapshot_unref);
       before = g_steal_pointer (&after);
     }
-  g_print ("# %u rows x 10 columns, %u snapshots, window %d x %d\n", n_rows, n_snapshots, gtk_widget_get_width (window),
-           gtk_widget_get_height (window));
-  g_print ("# main thread per snapshot: apply %.2f ms, first frame %.2f ms, together %.2f ms; fading flashes after it %.2f ms\n",
+  g_print ("# %u rows x 10 columns, %u snapshots, window %d x %d\n", n_rows, n_snapshots,
+           gtk_widget_get_width (window), gtk_widget_get_height (window));
+  g_print ("# main thread per snapshot: apply %.2f ms, first frame %.2f ms, together %.2f ms; fading flashes "
+           "after it %.2f ms\n",
            (double) apply_us / n_snapshots / 1000, (double) frame_us / n_snapshots / 1000,
            (double) (apply_us + frame_us) / n_snapshots / 1000, (double) flash_us / n_snapshots / 1000);
   if (argc > 3)

@@ -9,17 +9,15 @@
 static void
 test_ticks (void)
 {
-  static const struct { double min, max; guint n_max; gboolean has_ticks; } rows[] = {
-    { 0, 10, 10, TRUE },
-    { 0, 10, 5, TRUE },
-    { 0, 1, 5, TRUE },
-    { 1.0831, 1.0879, 5, TRUE },
-    { -5, 5, 4, TRUE },
-    { 1e9, 1e9 + 4, 4, TRUE },
-    { 0, 1e-9, 2, TRUE },
-    { 5, 5, 4, FALSE },
-    { 5, 4, 4, FALSE },
-    { 0, 1, 0, FALSE },
+  static const struct
+  {
+    double min, max;
+    guint n_max;
+    gboolean has_ticks;
+  } rows[] = {
+    { 0, 10, 10, TRUE }, { 0, 10, 5, TRUE },        { 0, 1, 5, TRUE },    { 1.0831, 1.0879, 5, TRUE },
+    { -5, 5, 4, TRUE },  { 1e9, 1e9 + 4, 4, TRUE }, { 0, 1e-9, 2, TRUE }, { 5, 5, 4, FALSE },
+    { 5, 4, 4, FALSE },  { 0, 1, 0, FALSE },
   };
   DashAxisTicks ticks;
 
@@ -113,7 +111,7 @@ test_decimate (void)
   guint n_fewer;
 
   for (guint i = 0; i < n; i++)
-    points[i] = (DashPoint) { (double) i * width / n, sin (i * 0.37) * (i % 101) };
+    points[i] = (DashPoint){ (double) i * width / n, sin (i * 0.37) * (i % 101) };
   points[7777].y = 1e6;
   n_fewer = dash_decimate (points, n, fewer);
   g_assert_cmpuint (n_fewer, <=, width * 4);
@@ -136,7 +134,7 @@ test_decimate (void)
   g_assert_cmpuint (dash_decimate (points, 1, fewer), ==, 1);
   /* What is already thin stays as it is. */
   for (guint i = 0; i < 100; i++)
-    points[i] = (DashPoint) { i * 3.0, i % 7 };
+    points[i] = (DashPoint){ i * 3.0, i % 7 };
   g_assert_cmpuint (dash_decimate (points, 100, fewer), ==, 100);
 }
 

@@ -11,9 +11,14 @@
 static ReplicaColumn
 column_of (ReplicaType type, guint scale, gboolean is_key, const void *data, guint n)
 {
-  return (ReplicaColumn) {
-    .name = "c", .type = type, .scale = (guint8) scale, .width = type == REPLICA_TYPE_BOOL ? 1 : 8, .is_key = is_key,
-    .n_rows = n, .data = data,
+  return (ReplicaColumn){
+    .name = "c",
+    .type = type,
+    .scale = (guint8) scale,
+    .width = type == REPLICA_TYPE_BOOL ? 1 : 8,
+    .is_key = is_key,
+    .n_rows = n,
+    .data = data,
   };
 }
 
@@ -35,7 +40,13 @@ assert_cell (const ReplicaColumn *column, guint row, gint64 snapshot_us, const c
 static void
 test_integers (void)
 {
-  static const struct { gint64 value; guint scale; gboolean is_key; const char *expected; } rows[] = {
+  static const struct
+  {
+    gint64 value;
+    guint scale;
+    gboolean is_key;
+    const char *expected;
+  } rows[] = {
     { 0, 0, FALSE, "0" },
     { 999, 0, FALSE, "999" },
     { 1000, 0, FALSE, "1,000" },
@@ -54,8 +65,8 @@ test_integers (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
-      ReplicaColumn column = column_of (rows[i].scale > 0 ? REPLICA_TYPE_DECIMAL : REPLICA_TYPE_INT64, rows[i].scale,
-                                        rows[i].is_key, &rows[i].value, 1);
+      ReplicaColumn column = column_of (rows[i].scale > 0 ? REPLICA_TYPE_DECIMAL : REPLICA_TYPE_INT64,
+                                        rows[i].scale, rows[i].is_key, &rows[i].value, 1);
 
       assert_cell (&column, 0, 0, rows[i].expected);
     }
@@ -75,7 +86,11 @@ static void
 test_doubles (void)
 {
   /* The second value of each pair is only there to set the magnitude, and the digits. */
-  static const struct { double values[2]; const char *expected; } rows[] = {
+  static const struct
+  {
+    double values[2];
+    const char *expected;
+  } rows[] = {
     { { 0, 0 }, "0" },
     { { 27.4, 0 }, "27.4" },
     { { 0.1 + 0.2, 7 }, "0.3" },
@@ -128,7 +143,11 @@ test_magnitude_stays (void)
 static void
 test_timestamps (void)
 {
-  static const struct { gint64 time_us, snapshot_us; const char *expected; } rows[] = {
+  static const struct
+  {
+    gint64 time_us, snapshot_us;
+    const char *expected;
+  } rows[] = {
     { 0, 0, "00:00:00" },
     { 86399 * SECOND + 999999, 0, "23:59:59.999" },
     { 86400 * SECOND, 0, "1970-01-02 00:00:00" },
@@ -171,12 +190,27 @@ test_others (void)
 static void
 test_ages (void)
 {
-  static const struct { gint64 age_us; const char *expected; } ages[] = {
-    { -1, "–" }, { 0, "0.0 s" }, { 340000, "0.3 s" }, { 9999999, "9.9 s" }, { 10 * SECOND, "10 s" },
-    { 59 * SECOND, "59 s" }, { 200 * SECOND, "3 min 20 s" }, { 7500 * SECOND, "2 h 05 min" },
+  static const struct
+  {
+    gint64 age_us;
+    const char *expected;
+  } ages[] = {
+    { -1, "–" },
+    { 0, "0.0 s" },
+    { 340000, "0.3 s" },
+    { 9999999, "9.9 s" },
+    { 10 * SECOND, "10 s" },
+    { 59 * SECOND, "59 s" },
+    { 200 * SECOND, "3 min 20 s" },
+    { 7500 * SECOND, "2 h 05 min" },
   };
-  static const struct { gint64 rtt_us; const char *expected; } rtts[] = {
-    { -1, "–" }, { 0, "0.0 ms" }, { 849, "0.8 ms" }, { 9999, "9.9 ms" }, { 10000, "10 ms" }, { 2500000, "2500 ms" },
+  static const struct
+  {
+    gint64 rtt_us;
+    const char *expected;
+  } rtts[] = {
+    { -1, "–" },        { 0, "0.0 ms" },    { 849, "0.8 ms" },
+    { 9999, "9.9 ms" }, { 10000, "10 ms" }, { 2500000, "2500 ms" },
   };
   char buffer[64];
 

@@ -11,7 +11,8 @@
 #include "dash-grid-private.h"
 #include "dash-lines.h"
 
-typedef struct {
+typedef struct
+{
   GtkWidget *window;
   GtkWidget *scroller;
   DashGrid *grid;
@@ -237,8 +238,21 @@ test_hostile_texts (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *huge = g_strnfill (60000, 'W');
   const char *texts[] = {
-    "", "<b>&amp;</b>", "two\nlines\r\n", "tab\there", "\x01\x1b[31m", "שלום עולם", "مرحبا", "日本語テキスト", "👩‍👩‍👧‍👦", "é̀̂̃",
-    "\xe2\x80\xae" "backwards", huge, "%s%n", "x",
+    "",
+    "<b>&amp;</b>",
+    "two\nlines\r\n",
+    "tab\there",
+    "\x01\x1b[31m",
+    "שלום עולם",
+    "مرحبا",
+    "日本語テキスト",
+    "👩‍👩‍👧‍👦",
+    "é̀̂̃",
+    "\xe2\x80\xae"
+    "backwards",
+    huge,
+    "%s%n",
+    "x",
   };
   g_autoptr (ReplicaSnapshot) odd = dash_fixture_texts (texts, G_N_ELEMENTS (texts));
   g_autoptr (ReplicaSnapshot) quotes = dash_fixture_quotes (20, 1);
@@ -322,7 +336,8 @@ static void
 test_charts (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (ReplicaSnapshot) quotes = dash_fixture_quotes (20, 1), load = dash_fixture_load (14, 30, 1);
-  g_autoptr (ReplicaSnapshot) bars = dash_fixture_candles ("bars", 500, 1), one = dash_fixture_candles ("one", 1, 1);
+  g_autoptr (ReplicaSnapshot) bars = dash_fixture_candles ("bars", 500, 1),
+                              one = dash_fixture_candles ("one", 1, 1);
   g_autoptr (ReplicaSnapshot) none = dash_fixture_candles ("none", 0, 1);
   const char *texts[] = { "x" };
   g_autoptr (ReplicaSnapshot) text = dash_fixture_texts (texts, 1);

@@ -201,6 +201,15 @@ class Catalogs(unittest.TestCase):
             done = run([program("synopticd", "SYNOPTICD"), "--check", "--catalog", catalogs[0], "--catalog", catalogs[1]])
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"OK: 1 sources, 1 projections, 1 screens\n", b""))
 
+    def test_panels(self):
+        for query, said in (("where=last>", "where: column 6: expected"), ("where=lsat>1", 'did you mean "last"?'),
+                            ("limit=-1", "limit: expected a whole number"), ("wher=1", 'unknown parameter "wher"'),
+                            ("sort=-lsat", 'did you mean "last"?')):
+            with self.subTest(query):
+                path = self.write(panels('{"grid":"quotes?' + query + '"}'))
+                self.refused([path], "", f'{path}:4: screen "desk", panel "quotes?{query}": ')
+                self.refused([path], "", said)
+
     def test_usage(self):
         good = self.write(json.dumps(CATALOG))
         for arguments, said in (([], "no catalog"), (["--catalog", good], "no data folder"), (["--catalog"], "--catalog"),

@@ -30,7 +30,9 @@ typedef enum {
 /* Enough for any value but a string, with its NUL. */
 #define REPLICA_TEXT_MAX 384
 
+#ifndef __GI_SCANNER__ /* other languages have no 128 bits: they read decimals as text */
 typedef __int128 ReplicaInt128;
+#endif
 
 /**
  * ReplicaColumn:
@@ -81,6 +83,7 @@ replica_column_get_int64 (const ReplicaColumn *column, guint row)
   return column->width == 1 ? ((const guint8 *) column->data)[row] : ((const gint64 *) column->data)[row];
 }
 
+#ifndef __GI_SCANNER__
 /* Any integer type or decimal, unscaled. */
 static inline ReplicaInt128
 replica_column_get_int128 (const ReplicaColumn *column, guint row)
@@ -93,6 +96,7 @@ replica_column_get_int128 (const ReplicaColumn *column, guint row)
     }
   return replica_column_get_int64 (column, row);
 }
+#endif
 
 /* The string of a row, NUL-terminated; @length (nullable) receives its bytes. Not for null rows. */
 static inline const char *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/**
+/*
  * libreplica: a local replica of Synoptic projections, kept by reactive polling.
  *
  * Make a #ReplicaLink to a silo, a #ReplicaView per projection, connect to its `snapshot` signal, start both, and

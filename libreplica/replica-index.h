@@ -25,8 +25,20 @@ REPLICA_PUBLIC void replica_index_set_filter (ReplicaIndex *self, const char *fi
 REPLICA_PUBLIC void replica_index_set_sort (ReplicaIndex *self, const char *sort);
 REPLICA_PUBLIC const char *replica_index_get_sort (ReplicaIndex *self);
 REPLICA_PUBLIC void replica_index_set_snapshot (ReplicaIndex *self, ReplicaSnapshot *snapshot);
+/**
+ * replica_index_get_snapshot:
+ *
+ * Returns: (transfer none) (nullable): the snapshot indexed
+ */
 REPLICA_PUBLIC ReplicaSnapshot *replica_index_get_snapshot (ReplicaIndex *self);
-/* Row numbers of the snapshot in order; valid until the next call that changes the index. */
+/**
+ * replica_index_get_rows:
+ * @n_rows: (out): how many
+ *
+ * Row numbers of the snapshot in order; valid until the next call that changes the index.
+ *
+ * Returns: (transfer none) (array length=n_rows): the rows
+ */
 REPLICA_PUBLIC const guint32 *replica_index_get_rows (ReplicaIndex *self, guint *n_rows);
 /* A row's key as bytes that compare equal for the same key in every snapshot of the projection; free with g_free. */
 REPLICA_PUBLIC char *replica_snapshot_dup_row_key (ReplicaSnapshot *snapshot, guint row);

@@ -58,7 +58,12 @@ REPLICA_PUBLIC ReplicaSnapshot *replica_snapshot_new_from_bytes (GBytes *bytes, 
 REPLICA_PUBLIC ReplicaSnapshot *replica_snapshot_ref (ReplicaSnapshot *self);
 REPLICA_PUBLIC void replica_snapshot_unref (ReplicaSnapshot *self);
 
-REPLICA_PUBLIC GBytes *replica_snapshot_get_bytes (ReplicaSnapshot *self); /* (transfer none) */
+/**
+ * replica_snapshot_get_bytes:
+ *
+ * Returns: (transfer none): the wire form
+ */
+REPLICA_PUBLIC GBytes *replica_snapshot_get_bytes (ReplicaSnapshot *self);
 REPLICA_PUBLIC const char *replica_snapshot_get_path (ReplicaSnapshot *self);
 REPLICA_PUBLIC ReplicaToken replica_snapshot_get_token (ReplicaSnapshot *self);
 REPLICA_PUBLIC gint64 replica_snapshot_get_time_us (ReplicaSnapshot *self); /* when made, by the server's clock */
@@ -72,10 +77,23 @@ REPLICA_PUBLIC int replica_snapshot_find_column (ReplicaSnapshot *self, const ch
 REPLICA_PUBLIC guint replica_snapshot_get_n_frontier (ReplicaSnapshot *self);
 REPLICA_PUBLIC const char *replica_snapshot_get_frontier (ReplicaSnapshot *self, guint index, guint64 *sequence);
 
-/* The JSON form `{"path","token","time","key","columns","rows"}` and the CSV form with a header line (RFC 4180,
- * CRLF not used: lines end in LF). Made at most once, when first asked for, by whichever thread asks; the same
- * bytes for everyone. (transfer none) */
+/**
+ * replica_snapshot_get_json:
+ *
+ * The JSON form `{"path","token","time","key","columns","rows"}`. Made at most once, when first asked for, by whichever thread asks; the
+ * same bytes for everyone.
+ *
+ * Returns: (transfer none): UTF-8, without a final newline
+ */
 REPLICA_PUBLIC GBytes *replica_snapshot_get_json (ReplicaSnapshot *self);
+
+/**
+ * replica_snapshot_get_csv:
+ *
+ * The CSV form with a header line (RFC 4180, but lines end in LF). Made at most once, as the JSON form is.
+ *
+ * Returns: (transfer none): UTF-8
+ */
 REPLICA_PUBLIC GBytes *replica_snapshot_get_csv (ReplicaSnapshot *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReplicaSnapshot, replica_snapshot_unref)

@@ -16,6 +16,12 @@ REPLICA_PUBLIC
 G_DECLARE_FINAL_TYPE (ReplicaRow, replica_row, REPLICA, ROW, GObject)
 /* The cell's text with every digit, or NULL where the table has no such column. (transfer full) */
 REPLICA_PUBLIC char *replica_row_dup_text (ReplicaRow *self, const char *column);
+/**
+ * replica_row_get_snapshot:
+ * @row: (out): its position there
+ *
+ * Returns: (transfer none): the snapshot that the row is shown from
+ */
 REPLICA_PUBLIC ReplicaSnapshot *replica_row_get_snapshot (ReplicaRow *self, guint *row);
 
 #define REPLICA_TYPE_TABLE (replica_table_get_type ())

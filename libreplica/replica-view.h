@@ -33,7 +33,12 @@ REPLICA_PUBLIC const char *replica_view_get_path (ReplicaView *self);
 REPLICA_PUBLIC void replica_view_set_path (ReplicaView *self, const char *path);
 REPLICA_PUBLIC gboolean replica_view_get_frozen (ReplicaView *self);
 REPLICA_PUBLIC void replica_view_set_frozen (ReplicaView *self, gboolean frozen);
-REPLICA_PUBLIC ReplicaSnapshot *replica_view_get_snapshot (ReplicaView *self); /* (transfer none) (nullable) */
+/**
+ * replica_view_get_snapshot:
+ *
+ * Returns: (transfer none) (nullable): the snapshot to show
+ */
+REPLICA_PUBLIC ReplicaSnapshot *replica_view_get_snapshot (ReplicaView *self);
 REPLICA_PUBLIC gboolean replica_view_get_live (ReplicaView *self);
 REPLICA_PUBLIC const char *replica_view_get_error (ReplicaView *self);
 REPLICA_PUBLIC ReplicaError replica_view_get_error_code (ReplicaView *self); /* 0: no error */

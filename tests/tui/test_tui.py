@@ -68,13 +68,10 @@ class Dashboard(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.silo = Silo(CATALOG)
+        cls.addClassCleanup(cls.silo.clean)
+        cls.addClassCleanup(cls.silo.stop)
         cls.terminal = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {cls.silo.url}')
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.terminal.close()
-        cls.silo.stop()
-        cls.silo.clean()
+        cls.addClassCleanup(cls.terminal.close)
 
     def test_1_live_rows(self):
         self.terminal.wait(r' LIVE ')

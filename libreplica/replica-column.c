@@ -27,6 +27,24 @@ replica_type_to_string (ReplicaType type)
   return "unknown";
 }
 
+guint8
+replica_type_get_width (ReplicaType type)
+{
+  switch (type)
+    {
+    case REPLICA_TYPE_BOOL:
+      return 1;
+    case REPLICA_TYPE_STRING:
+      return 4;
+    case REPLICA_TYPE_INT64:
+    case REPLICA_TYPE_DOUBLE:
+    case REPLICA_TYPE_DECIMAL:
+    case REPLICA_TYPE_TIMESTAMP:
+      return 8;
+    }
+  g_return_val_if_reached (8);
+}
+
 double
 replica_column_get_double (const ReplicaColumn *column, guint row)
 {

@@ -69,6 +69,8 @@ typedef struct {
 } ReplicaColumn;
 
 REPLICA_PUBLIC const char *replica_type_to_string (ReplicaType type); /* "bool", "int64", "decimal", … */
+/* Bytes of one value in a column's data; of a decimal, 8: the width of those that fit. */
+REPLICA_PUBLIC guint8 replica_type_get_width (ReplicaType type);
 
 static inline gboolean
 replica_column_is_null (const ReplicaColumn *column, guint row)

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "replica-hash.h"
+
 #define NONE G_MAXUINT32
 
 struct _ReplicaDiff
@@ -70,29 +72,10 @@ same_key (const Comparison *comparison, guint row_before, guint row_after)
   return TRUE;
 }
 
-static inline guint64
-mix (guint64 hash, guint64 value)
-{
-  unsigned __int128 product = (unsigned __int128) (hash ^ value) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-
-  return (guint64) product ^ (guint64) (product >> 64);
-}
-
-/* Seeded, so that whoever publishes keys cannot choose them to collide. */
-static guint64
-hash_seed (void)
-{
-  static gsize seed;
-
-  if (g_once_init_enter (&seed))
-    g_once_init_leave (&seed, ((gsize) g_random_int () << 32 | g_random_int ()) | 1);
-  return seed;
-}
-
-static guint64
+static guint32
 hash_key (const ReplicaColumn *const *keys, guint n_keys, guint row)
 {
-  guint64 hash = hash_seed ();
+  guint64 hash = replica_hash_seed ();
 
   for (guint i = 0; i < n_keys; i++)
     {
@@ -101,40 +84,32 @@ hash_key (const ReplicaColumn *const *keys, guint n_keys, guint row)
 
       if (replica_column_is_null (key, row))
         {
-          hash = mix (hash, 1);
+          hash = replica_hash_word (hash, 1);
         }
       else if (key->type == REPLICA_TYPE_STRING)
         {
           gsize length;
           const char *text = replica_column_get_string (key, row, &length);
 
-          hash = mix (hash, length);
-          for (; length > 8; length -= 8, text += 8)
-            {
-              memcpy (&word, text, 8);
-              hash = mix (hash, word);
-            }
-          word = 0;
-          memcpy (&word, text, length);
-          hash = mix (hash, word);
+          hash = replica_hash_bytes (hash, text, length);
         }
       else if (key->type == REPLICA_TYPE_DOUBLE)
         {
           double value = ((const double *) key->data)[row] + 0.0; /* -0 is 0 */
 
           memcpy (&word, &value, 8);
-          hash = mix (hash, word);
+          hash = replica_hash_word (hash, word);
         }
       else
         {
           ReplicaInt128 value = replica_column_get_int128 (key, row);
 
-          hash = mix (hash, (guint64) value);
+          hash = replica_hash_word (hash, (guint64) value);
           if (value != (gint64) value)
-            hash = mix (hash, (guint64) (value >> 64));
+            hash = replica_hash_word (hash, (guint64) (value >> 64));
         }
     }
-  return hash;
+  return replica_hash_finish (hash);
 }
 
 /* Finds the rows that are not where they were, among those of the older snapshot that nobody has claimed. */
@@ -155,7 +130,7 @@ match_by_hash (ReplicaDiff *self, const Comparison *comparison, guint8 *claimed,
   for (guint row = n_before; row-- > 0;)
     if (!claimed[row])
       {
-        guint slot = (guint) hash_key (comparison->keys_before, comparison->n_keys, row) & mask;
+        guint slot = hash_key (comparison->keys_before, comparison->n_keys, row) & mask;
 
         next[row] = heads[slot];
         heads[slot] = row + 1;
@@ -166,7 +141,7 @@ match_by_hash (ReplicaDiff *self, const Comparison *comparison, guint8 *claimed,
 
       if (self->before_rows[row] >= 0)
         continue;
-      link = &heads[(guint) hash_key (comparison->keys_after, comparison->n_keys, row) & mask];
+      link = &heads[hash_key (comparison->keys_after, comparison->n_keys, row) & mask];
       while (*link != 0 && !same_key (comparison, *link - 1, row))
         link = &next[*link - 1];
       if (*link != 0)

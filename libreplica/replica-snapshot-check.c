@@ -117,15 +117,11 @@ check_text (Check *check, const char *what, guint32 offset, guint32 length, GErr
 static gboolean
 check_shape (Check *check, const ReplicaWireColumn *column, GError **error)
 {
-  static const guint8 widths[] = {
-    [REPLICA_TYPE_BOOL] = 1,    [REPLICA_TYPE_INT64] = 8,  [REPLICA_TYPE_DOUBLE] = 8,
-    [REPLICA_TYPE_DECIMAL] = 8, [REPLICA_TYPE_STRING] = 4, [REPLICA_TYPE_TIMESTAMP] = 8,
-  };
   gboolean is_decimal = column->type == REPLICA_TYPE_DECIMAL;
 
-  if (column->type >= G_N_ELEMENTS (widths) || widths[column->type] == 0)
+  if (column->type < REPLICA_TYPE_BOOL || column->type > REPLICA_TYPE_TIMESTAMP)
     return refuse (check, error, "unknown type %u", column->type);
-  if (column->width != widths[column->type] && !(is_decimal && column->width == 16))
+  if (column->width != replica_type_get_width (column->type) && !(is_decimal && column->width == 16))
     return refuse (check, error, "%s of width %u", replica_type_to_string (column->type), column->width);
   if (column->scale > (is_decimal ? REPLICA_DECIMAL_SCALE_MAX : 0))
     return refuse (check, error, "%s of scale %u", replica_type_to_string (column->type), column->scale);

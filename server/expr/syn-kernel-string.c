@@ -5,6 +5,7 @@
  *
  * The dictionary is bytes, offsets and an open-addressing table of entries: a GHashTable of strings was
  * measured at three times the cost, with an allocation an entry. */
+#include "replica-hash.h"
 #include "syn-program-private.h"
 
 #include <string.h>
@@ -19,21 +20,9 @@ keep_and_grow (void *buffer, gsize *size, gsize wanted)
 }
 
 static guint32
-hash_bytes (const char *text, gsize length)
+hash_text (const char *text, gsize length)
 {
-  guint64 hash = 0x9e3779b97f4a7c15u ^ length;
-
-  for (; length >= 8; text += 8, length -= 8)
-    {
-      guint64 word;
-
-      memcpy (&word, text, sizeof word);
-      hash = (hash ^ word) * 0xff51afd7ed558ccdu;
-      hash ^= hash >> 32;
-    }
-  for (; length > 0; text++, length--)
-    hash = (hash ^ (guchar)*text) * 0xff51afd7ed558ccdu;
-  return (guint32)(hash ^ (hash >> 29));
+  return replica_hash_finish (replica_hash_bytes (replica_hash_seed (), text, length));
 }
 
 void
@@ -68,14 +57,14 @@ grow_slots (SynDict *self)
   g_free (self->slots);
   self->slots = g_new0 (guint32, self->n_slots);
   for (guint32 k = 0; k < self->n; k++)
-    place (self, k, hash_bytes (self->bytes + self->offsets[k], self->offsets[k + 1] - self->offsets[k] - 1));
+    place (self, k, hash_text (self->bytes + self->offsets[k], self->offsets[k + 1] - self->offsets[k] - 1));
 }
 
 /* The code of this string, new or known. */
 guint32
 syn_dict_intern (SynDict *self, const char *text, gsize length)
 {
-  guint32 hash = hash_bytes (text, length), code;
+  guint32 hash = hash_text (text, length), code;
   gsize start = self->offsets[self->n];
 
   for (guint slot = hash & (self->n_slots - 1); self->slots[slot] != 0;

@@ -21,22 +21,6 @@ syn_power_of_ten (guint exponent)
 }
 
 static guint
-width_of (ReplicaType type)
-{
-  switch (type)
-    {
-    case REPLICA_TYPE_BOOL:
-      return 1;
-    case REPLICA_TYPE_STRING:
-      return 4;
-    case REPLICA_TYPE_DECIMAL:
-      return 16;
-    default:
-      return 8;
-    }
-}
-
-static guint
 take_register (SynCompiler *self)
 {
   gboolean yes = TRUE;
@@ -68,7 +52,7 @@ syn_compiler_emit (SynCompiler *self, SynKernel kernel, ReplicaType type, guint 
     .out = take_register (self),
     .type = type,
     .scale = (guint8)scale,
-    .width = (guint8)width_of (type),
+    .width = type == REPLICA_TYPE_DECIMAL ? 16 : replica_type_get_width (type),
     .factors = { 1, 1 },
   };
 

@@ -10,7 +10,7 @@
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-key-table.h"
 #include "syn-bits.h"
-#include "syn-hash.h"
+#include "replica-hash.h"
 #include "syn-scratch.h"
 #include "syn-string-pool.h"
 
@@ -47,24 +47,6 @@ typedef struct {
 #define UNKNOWN (G_MAXUINT32 - 1)
 #define NULL_WORD G_GUINT64_CONSTANT (0xa0761d6478bd642f) /* only hashed: null and a value that looks like it are told apart */
 
-static guint8
-width_of (ReplicaType type)
-{
-  switch (type)
-    {
-    case REPLICA_TYPE_BOOL:
-      return 1;
-    case REPLICA_TYPE_STRING:
-      return 4;
-    case REPLICA_TYPE_INT64:
-    case REPLICA_TYPE_DOUBLE:
-    case REPLICA_TYPE_DECIMAL:
-    case REPLICA_TYPE_TIMESTAMP:
-      return 8;
-    }
-  g_return_val_if_reached (8);
-}
-
 SynKeyTable *
 syn_key_table_new (const SynColumnSpec *keys, guint n_keys, gboolean windowed, guint max_rows, gsize max_text_bytes)
 {
@@ -81,7 +63,7 @@ syn_key_table_new (const SynColumnSpec *keys, guint n_keys, gboolean windowed, g
 
       column->type = i < n_keys ? keys[i].type : REPLICA_TYPE_TIMESTAMP;
       column->scale = i < n_keys ? keys[i].scale : 0;
-      column->width = width_of (column->type);
+      column->width = replica_type_get_width (column->type);
       column->data = g_malloc0 ((gsize) self->capacity * column->width);
       column->validity = g_malloc0 (syn_bits_size (self->capacity));
       if (column->type == REPLICA_TYPE_STRING)
@@ -167,7 +149,7 @@ stored_word (const KeyColumn *key, guint row)
 static gboolean
 hash_key (SynKeyTable *self, const BatchColumn *batch, gint64 start, guint event, guint32 *result)
 {
-  guint64 hash = syn_hash_seed ();
+  guint64 hash = replica_hash_seed ();
   guint n_keys = self->n_columns - self->windowed;
 
   for (guint i = 0; i < n_keys; i++)
@@ -187,11 +169,11 @@ hash_key (SynKeyTable *self, const BatchColumn *batch, gint64 start, guint event
           else
             word = word_of (batch[i].column, event);
         }
-      hash = syn_hash_word (hash, word);
+      hash = replica_hash_word (hash, word);
     }
   if (self->windowed)
-    hash = syn_hash_word (hash, (guint64) start);
-  *result = syn_hash_finish (hash);
+    hash = replica_hash_word (hash, (guint64) start);
+  *result = replica_hash_finish (hash);
   return TRUE;
 }
 

@@ -4,7 +4,6 @@
  * the largest batch or base that the thread has seen: a few of them per lane, not per projection. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-scratch.h"
-#include "syn-hash.h"
 
 #define ROUND_UP_BYTES 4096
 
@@ -62,14 +61,4 @@ syn_scratch_frame (SynScratch *self, guint index)
   while (self->frames->len <= index)
     g_ptr_array_add (self->frames, syn_frame_new ());
   return g_ptr_array_index (self->frames, index);
-}
-
-guint64
-syn_hash_seed (void)
-{
-  static gsize seed;
-
-  if (g_once_init_enter (&seed))
-    g_once_init_leave (&seed, ((gsize) g_random_int () << 32 | g_random_int ()) | 1);
-  return seed;
 }

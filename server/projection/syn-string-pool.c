@@ -8,7 +8,7 @@
  * string, and compaction is needed all the same. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-string-pool.h"
-#include "syn-hash.h"
+#include "replica-hash.h"
 
 #define SLACK_STRINGS 1024
 #define SLACK_BYTES (64u << 10)
@@ -135,7 +135,7 @@ append (SynStringPool *self, const char *text, gsize length, guint32 hash)
 guint32
 syn_string_pool_intern (SynStringPool *self, const char *text, gsize length)
 {
-  guint32 hash = syn_hash_finish (syn_hash_bytes (syn_hash_seed (), text, length));
+  guint32 hash = replica_hash_finish (replica_hash_bytes (replica_hash_seed (), text, length));
   guint32 at = hash & self->mask;
   guint32 code;
 

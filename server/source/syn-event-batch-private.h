@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string.h>
+#include "replica-hash.h"
 #include "syn-event-batch.h"
 
 /* The builder's insides, for the readers and generators that fill it once per value: setters inline, so that
@@ -82,15 +83,6 @@ syn_event_builder_put_double (SynEventBuilder *self, guint field, double value)
 /* The code of @text in the field's dictionary, added when new. */
 guint32 syn_event_builder_intern (SynEventBuilder *self, guint field, const char *text, gsize length);
 
-/* A multiply-and-fold hash: 64×64→128 bits, the halves xored. */
-static inline guint64
-syn_hash_fold (guint64 a, guint64 b)
-{
-  unsigned __int128 product = (unsigned __int128) a * b;
-
-  return (guint64) product ^ (guint64) (product >> 64);
-}
-
 /* Up to 8 bytes as a number, the first the lowest, zeros above; reads nothing beside them. */
 static inline guint64
 syn_short_text_word (const char *text, gsize length)
@@ -112,7 +104,7 @@ syn_short_text_word (const char *text, gsize length)
 static inline guint
 syn_dict_start (const SynEventBuilder *builder, const SynFieldBuilder *field, guint64 word, gsize length)
 {
-  return (guint) syn_hash_fold (word ^ builder->seed, G_GUINT64_CONSTANT (0xa0761d6478bd642f) + length * 2)
+  return (guint) replica_hash_mix (word ^ builder->seed, G_GUINT64_CONSTANT (0xa0761d6478bd642f) + length * 2)
          & field->slot_mask;
 }
 

@@ -89,24 +89,6 @@ syn_event_batch_set_first_sequence (SynEventBatch *self, guint64 sequence, gint6
 
 /* ---- building ---- */
 
-static guint8
-width_of (ReplicaType type)
-{
-  switch (type)
-    {
-    case REPLICA_TYPE_BOOL:
-      return 1;
-    case REPLICA_TYPE_STRING:
-      return 4;
-    case REPLICA_TYPE_INT64:
-    case REPLICA_TYPE_DOUBLE:
-    case REPLICA_TYPE_DECIMAL:
-    case REPLICA_TYPE_TIMESTAMP:
-    default:
-      return 8;
-    }
-}
-
 static gsize
 validity_bytes (gsize rows)
 {
@@ -156,14 +138,14 @@ syn_event_builder_new (const SynSourceSpec *source)
   self->source = source;
   self->n_fields = source->n_fields;
   self->n_words = (source->n_fields + 63) / 64;
-  self->seed = ((guint64) g_random_int () << 32) | g_random_int ();
+  self->seed = replica_hash_seed ();
   self->fields = g_new0 (SynFieldBuilder, source->n_fields);
   for (guint i = 0; i < source->n_fields; i++)
     {
       SynFieldBuilder *field = &self->fields[i];
 
       self->full[i >> 6] |= (guint64) 1 << (i & 63);
-      field->width = width_of (source->fields[i].type);
+      field->width = replica_type_get_width (source->fields[i].type);
       field->is_string = source->fields[i].type == REPLICA_TYPE_STRING;
       if (field->is_string)
         {
@@ -204,10 +186,10 @@ text_word (guint64 seed, const char *text, gsize length)
   for (gsize at = 0; at + 8 < length; at += 8)
     {
       memcpy (&w, text + at, 8);
-      h = syn_hash_fold (h ^ w, G_GUINT64_CONSTANT (0xd6e8feb86659fd93));
+      h = replica_hash_mix (h ^ w, G_GUINT64_CONSTANT (0xd6e8feb86659fd93));
     }
   memcpy (&w, text + length - 8, 8);
-  return syn_hash_fold (h ^ w, G_GUINT64_CONSTANT (0x9e3779b97f4a7c15));
+  return replica_hash_mix (h ^ w, G_GUINT64_CONSTANT (0x9e3779b97f4a7c15));
 }
 
 static void

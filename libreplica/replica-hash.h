@@ -4,16 +4,16 @@
 #include <glib.h>
 #include <string.h>
 
-/* Hashing for the tables of a projection. Keys come from strangers, so every hash starts from a seed drawn once per
+/* Hashing for every table whose keys are data. Internal to the repository. Keys come from strangers, so every hash starts from a seed drawn once per
  * process: collisions cannot be prepared. Multiply-and-fold over eight bytes a step; not cryptographic, and never
  * stored or sent. GLib's g_str_hash was rejected: a byte a step, and no seed. */
 
 G_BEGIN_DECLS
 
-guint64 syn_hash_seed (void); /* the same all through the process */
+guint64 replica_hash_seed (void); /* the same all through the process */
 
 static inline guint64
-syn_hash_mix (guint64 a, guint64 b)
+replica_hash_mix (guint64 a, guint64 b)
 {
   unsigned __int128 product = (unsigned __int128) a * b;
 
@@ -21,31 +21,31 @@ syn_hash_mix (guint64 a, guint64 b)
 }
 
 static inline guint64
-syn_hash_word (guint64 hash, guint64 word)
+replica_hash_word (guint64 hash, guint64 word)
 {
-  return syn_hash_mix (hash ^ word, G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)) + word;
+  return replica_hash_mix (hash ^ word, G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)) + word;
 }
 
 static inline guint64
-syn_hash_bytes (guint64 hash, const char *bytes, gsize length)
+replica_hash_bytes (guint64 hash, const char *bytes, gsize length)
 {
   guint64 word;
 
-  hash = syn_hash_word (hash, length);
+  hash = replica_hash_word (hash, length);
   for (; length >= sizeof word; bytes += sizeof word, length -= sizeof word)
     {
       memcpy (&word, bytes, sizeof word);
-      hash = syn_hash_word (hash, word);
+      hash = replica_hash_word (hash, word);
     }
   word = 0;
   memcpy (&word, bytes, length);
-  return syn_hash_word (hash, word);
+  return replica_hash_word (hash, word);
 }
 
 static inline guint32
-syn_hash_finish (guint64 hash)
+replica_hash_finish (guint64 hash)
 {
-  hash = syn_hash_mix (hash, G_GUINT64_CONSTANT (0xd6e8feb86659fd93));
+  hash = replica_hash_mix (hash, G_GUINT64_CONSTANT (0xd6e8feb86659fd93));
   return (guint32) (hash ^ (hash >> 32));
 }
 

@@ -35,14 +35,16 @@ append_literal (GString *text, const ReplicaColumn *column, guint row)
   g_string_append_c (text, '"');
 }
 
-static void
-append_name (GString *text, const char *name)
+static gboolean
+has_nul (const ReplicaColumn *column, guint row)
 {
-  gboolean plain = g_ascii_isalpha (name[0]) || name[0] == '_';
+  const char *text;
+  gsize length;
 
-  for (const char *p = name; *p != '\0' && plain; p++)
-    plain = g_ascii_isalnum (*p) || *p == '_';
-  g_string_append_printf (text, plain ? "%s" : "`%s`", name);
+  if (column->type != REPLICA_TYPE_STRING)
+    return FALSE;
+  text = replica_column_get_string (column, row, &length);
+  return memchr (text, '\0', length) != NULL;
 }
 
 char *
@@ -60,10 +62,12 @@ replica_follow_dup_path (const char *path, ReplicaSnapshot *leader, guint row)
 
       if (!column->is_key || column->type == REPLICA_TYPE_TIMESTAMP || replica_column_is_null (column, row))
         continue;
+      if (has_nul (column, row))
+        return g_strdup (path); /* no expression can say it */
       if (condition->len > 0)
         g_string_append (condition, " and ");
-      append_name (condition, column->name);
-      g_string_append (condition, "==");
+      /* Always quoted: a name may be a word of the language. The server's canonical path quotes as needed. */
+      g_string_append_printf (condition, "`%s`==", column->name);
       append_literal (condition, column, row);
     }
   if (condition->len == 0)

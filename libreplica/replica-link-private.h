@@ -50,7 +50,6 @@ gint64 replica_link_get_asked_us (ReplicaLink *self, guint32 view);
 gint64 replica_link_get_heard_us (ReplicaLink *self);
 
 GMainContext *replica_link_get_context (ReplicaLink *self);
-SoupSession *replica_link_get_session (ReplicaLink *self);
 const ReplicaClock *replica_link_get_clock (ReplicaLink *self);
 
 /* For tests: time by hand. Before the link is started. */

@@ -113,6 +113,16 @@ replica_link_watchdog_cb (gpointer data)
                      SOUP_WEBSOCKET_CLOSE_GOING_AWAY);
 }
 
+/* FALSE: not connected, or closing: what is sent then would not leave. */
+static gboolean
+send_message (ReplicaLink *self, GBytes *message)
+{
+  if (self->connection == NULL || soup_websocket_connection_get_state (self->connection) != SOUP_WEBSOCKET_STATE_OPEN)
+    return FALSE;
+  soup_websocket_connection_send_message (self->connection, SOUP_WEBSOCKET_DATA_BINARY, message);
+  return TRUE;
+}
+
 /* ---- the probe ---- */
 
 void
@@ -122,7 +132,7 @@ replica_link_send_probe (ReplicaLink *self)
   ReplicaLinkView *view, *newest = NULL;
   g_autoptr (GBytes) message = NULL;
 
-  if (self->connection == NULL || self->probe_sent_us >= 0)
+  if (self->probe_sent_us >= 0)
     return;
   g_hash_table_iter_init (&iter, self->views);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &view))
@@ -132,11 +142,12 @@ replica_link_send_probe (ReplicaLink *self)
   if (newest == NULL)
     return;
   message = replica_message_write_poll (REPLICA_LINK_PROBE_VIEW, newest->path, newest->token, 0);
+  if (!send_message (self, message))
+    return;
   self->probe_due = FALSE;
   self->probe_token = newest->token;
   self->probe_sent_us = replica_link_now (self);
   replica_timer_set (self->probe, -1);
-  soup_websocket_connection_send_message (self->connection, SOUP_WEBSOCKET_DATA_BINARY, message);
 }
 
 void
@@ -212,6 +223,7 @@ replica_link_answer (
   if (message->type == REPLICA_WIRE_ERROR)
     view->path_sent = FALSE;
   self->answer_us = self->heard_us;
+  self->received_bytes = replica_link_received_bytes (self); /* progress counts from here */
   replica_meter_add_message (&self->meter, size, asked_us, self->heard_us);
   if (!client->answer (view->data, message, error))
     return FALSE;
@@ -248,11 +260,11 @@ replica_link_detach (ReplicaLink *self, guint32 id)
 
   g_return_if_fail (view != NULL);
 
-  if (self->connection != NULL && view->polled)
+  if (view->polled)
     {
       g_autoptr (GBytes) message = replica_message_write_withdraw (id);
 
-      soup_websocket_connection_send_message (self->connection, SOUP_WEBSOCKET_DATA_BINARY, message);
+      send_message (self, message);
     }
   g_hash_table_remove (self->views, GUINT_TO_POINTER (id));
   replica_link_arm_watchdog (self);
@@ -266,15 +278,15 @@ replica_link_poll (ReplicaLink *self, guint32 id, ReplicaToken token, guint hold
 
   g_return_val_if_fail (view != NULL, FALSE);
 
-  if (self->connection == NULL || view->asked_us >= 0
-      || soup_websocket_connection_get_state (self->connection) != SOUP_WEBSOCKET_STATE_OPEN)
+  if (view->asked_us >= 0)
     return FALSE;
   message = replica_message_write_poll (id, view->path_sent ? NULL : view->path, token, hold_ms);
+  if (!send_message (self, message))
+    return FALSE;
   view->path_sent = view->polled = TRUE;
   view->asked_us = replica_link_now (self);
   view->token = token;
   view->hold_ms = hold_ms;
-  soup_websocket_connection_send_message (self->connection, SOUP_WEBSOCKET_DATA_BINARY, message);
   replica_link_arm_watchdog (self);
   return TRUE;
 }

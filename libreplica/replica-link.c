@@ -185,7 +185,7 @@ replica_link_drop (ReplicaLink *self, const char *why, guint close_code)
   replica_timer_set (self->retry, -1);
   if (self->started)
     {
-      gint64 backoff_us = REPLICA_LINK_BACKOFF_MIN_US << MIN (self->n_failures, 5);
+      gint64 backoff_us = MIN (REPLICA_LINK_BACKOFF_MIN_US << MIN (self->n_failures, 8), REPLICA_LINK_BACKOFF_MAX_US);
 
       self->n_failures++;
       replica_timer_set (self->retry,
@@ -330,12 +330,6 @@ GMainContext *
 replica_link_get_context (ReplicaLink *self)
 {
   return self->context;
-}
-
-SoupSession *
-replica_link_get_session (ReplicaLink *self)
-{
-  return self->session;
 }
 
 const ReplicaClock *

@@ -25,7 +25,7 @@ typedef enum {
  *
  * One multiplexed connection to a silo, for all the views of a program. Lives in the thread-default main
  * context of the thread that made it, and emits there; never blocks. Reconnects by itself (0.25 s doubling to
- * 8 s, jittered ±50 %), pings to measure the round trip, and measures goodput from what it receives.
+ * 8 s, jittered ±50 %), measures the round trip by polls that are answered at once, and measures goodput from what it receives.
  *
  * Properties: `uri` (construct-only), `state` (notify), `rtt-us` (gint64, -1 unknown), `goodput` (double, bytes/s,
  * 0 unknown), `last-error` (string, nullable: why it is not online).

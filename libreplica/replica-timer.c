@@ -82,12 +82,6 @@ replica_timer_set (GSource *timer, gint64 deadline_us)
   self->deadline_us = deadline_us;
 }
 
-gint64
-replica_timer_get (GSource *timer)
-{
-  return ((ReplicaTimer *) timer)->deadline_us;
-}
-
 void
 replica_timer_free (GSource *timer)
 {

@@ -33,7 +33,6 @@ GSource *replica_timer_new (GMainContext *context,
                             void (*func) (gpointer data),
                             gpointer data);
 void replica_timer_set (GSource *timer, gint64 deadline_us); /* -1: off */
-gint64 replica_timer_get (GSource *timer);
 /* Destroys and unrefs: `g_clear_pointer (&timer, replica_timer_free)`. */
 void replica_timer_free (GSource *timer);
 

@@ -165,8 +165,6 @@ view_update_live (ReplicaView *self)
   gboolean live =
       self->started && self->answered_well && replica_link_get_state (self->link) == REPLICA_LINK_ONLINE;
 
-  if (live && self->overdue_us >= 0 && view_now (self) >= self->overdue_us)
-    live = FALSE;
   if (live == self->live)
     return;
   view_latch_confirmation (self);
@@ -407,9 +405,9 @@ view_timer_cb (gpointer data)
 
   if (self->overdue_us >= 0 && now_us >= self->overdue_us)
     {
-      view_update_live (self);
       self->overdue_us = -1;
       self->answered_well = FALSE;
+      view_update_live (self);
     }
   if (self->retry_us >= 0 && now_us >= self->retry_us)
     view_poll (self);

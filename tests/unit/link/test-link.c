@@ -190,10 +190,15 @@ test_watchdog (void)
   Fake *fake = fake_new ();
   FakeSeen seen;
   ReplicaView *view = fake_view_new (fake, "a", &seen);
-  g_autoptr (FakePoll) again = NULL;
+  g_autoptr (FakePoll) first = NULL, again = NULL;
+  g_autoptr (GBytes) large = NULL;
+  gint64 values[2000] = { 10 };
 
   replica_link_start (fake->link);
-  fake_answer (fake, 0, 1, 10);
+  /* Much that came with an answer is not progress after it. */
+  first = fake_take_poll (fake);
+  large = fake_snapshot_bytes (first->path, (ReplicaToken){ 1, 1 }, values, G_N_ELEMENTS (values));
+  fake_send_body (fake, first->view, large);
   fake_wait_until (fake, seen.n == 1);
   fake_settle (fake);
   g_assert_cmpuint (g_queue_get_length (&fake->polls), ==, 1); /* and never answered */

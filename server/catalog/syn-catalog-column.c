@@ -13,25 +13,6 @@
 
 #include <string.h>
 
-static const struct {
-  const char *name;
-  SynAggregateKind kind;
-  gboolean here; /* in this version */
-} aggregates[] = {
-  { "first", SYN_AGGREGATE_FIRST, TRUE },
-  { "last", SYN_AGGREGATE_LAST, TRUE },
-  { "min", SYN_AGGREGATE_MIN, TRUE },
-  { "max", SYN_AGGREGATE_MAX, TRUE },
-  { "sum", SYN_AGGREGATE_SUM, TRUE },
-  { "count", SYN_AGGREGATE_COUNT, TRUE },
-  { "mean", SYN_AGGREGATE_MEAN, TRUE },
-  { "stddev", 0, FALSE },
-  { "vwap", 0, FALSE },
-  { "rate", 0, FALSE },
-  { "ewma", 0, FALSE },
-  { "distinct", 0, FALSE },
-};
-
 /* One column's way through the loader. */
 typedef struct {
   SynLoader *loader;
@@ -69,115 +50,17 @@ fail_column (Columns *self, guint index, GError **error)
 
 /* ---- aggregates ---- */
 
-static SynExpr *
-find_nested (SynExpr *node, gpointer user_data)
-{
-  SynExpr **found = user_data;
-
-  if (*found == NULL && syn_expr_get_kind (node) == SYN_EXPR_CALL
-      && syn_expr_is_aggregate_name (syn_expr_get_name (node)))
-    *found = node;
-  return NULL;
-}
-
-/* The result's type; FALSE: the aggregate does not take such a thing. */
-static gboolean
-type_aggregate (SynAggregateSpec *spec, ReplicaType type, guint scale)
-{
-  gboolean number = type == REPLICA_TYPE_INT64 || type == REPLICA_TYPE_DECIMAL || type == REPLICA_TYPE_DOUBLE;
-
-  spec->type = type;
-  spec->scale = (guint8)scale;
-  switch (spec->kind)
-    {
-    case SYN_AGGREGATE_SUM:
-      return number;
-    case SYN_AGGREGATE_MEAN:
-      spec->type = REPLICA_TYPE_DOUBLE;
-      spec->scale = 0;
-      return number;
-    case SYN_AGGREGATE_MIN:
-    case SYN_AGGREGATE_MAX:
-      return type != REPLICA_TYPE_BOOL;
-    case SYN_AGGREGATE_COUNT:
-      spec->type = REPLICA_TYPE_INT64;
-      spec->scale = 0;
-      return TRUE;
-    default:
-      return TRUE;
-    }
-}
-
-static gboolean
-compile_argument (Columns *self, SynExpr *call, SynAggregateSpec *spec)
-{
-  SynExpr *argument = syn_expr_get_arg (call, 0), *nested = NULL;
-  g_autoptr (SynExpr) same = NULL;
-  g_autoptr (SynProgram) program = NULL;
-  ReplicaType type;
-  guint scale;
-
-  same = syn_expr_replace (argument, find_nested, &nested);
-  if (nested != NULL)
-    {
-      fail_at (self, nested, "an aggregate cannot stand inside another");
-      return FALSE;
-    }
-  program = syn_program_compile (argument, self->projection->source->schema, &self->error);
-  if (program == NULL)
-    return FALSE;
-  type = syn_program_get_type_of (program, &scale);
-  if (!type_aggregate (spec, type, scale))
-    {
-      SynColumnSpec column = { .type = type, .scale = (guint8)scale };
-      g_autofree char *type_text = syn_column_spec_type_to_string (&column);
-
-      fail_at (self, argument, "%s() takes %s, found %s", syn_expr_get_name (call),
-               spec->kind == SYN_AGGREGATE_MIN || spec->kind == SYN_AGGREGATE_MAX
-                   ? "numbers, strings or timestamps"
-                   : "numbers",
-               type_text);
-      return FALSE;
-    }
-  spec->argument = syn_expr_ref (argument);
-  spec->program = g_steal_pointer (&program);
-  return TRUE;
-}
-
 /* The index of the aggregate that @call asks for, -1 with self->error. */
 static int
 add_aggregate (Columns *self, SynExpr *call)
 {
-  const char *name = syn_expr_get_name (call);
   g_autofree char *text = syn_expr_to_string (call);
   gpointer known = g_hash_table_lookup (self->by_text, text);
-  SynAggregateSpec spec = { 0 };
-  guint n_args = syn_expr_get_n_args (call), i = 0;
+  SynAggregateSpec spec;
 
   if (known != NULL)
     return GPOINTER_TO_INT (known) - 1;
-  while (strcmp (aggregates[i].name, name) != 0)
-    i++;
-  if (!aggregates[i].here)
-    {
-      fail_at (
-          self, call,
-          "the aggregate %s() is not in this version; there are first, last, min, max, sum, count and mean%s",
-          name,
-          strcmp (name, "vwap") == 0 ? " (a volume-weighted average price is sum(price*size)/sum(size))"
-                                     : "");
-      return -1;
-    }
-  spec.kind = aggregates[i].kind;
-  if (n_args > 1 || (n_args == 0 && spec.kind != SYN_AGGREGATE_COUNT))
-    {
-      fail_at (self, call, "%s() takes %s, found %u", name,
-               spec.kind == SYN_AGGREGATE_COUNT ? "no argument or one" : "1 argument", n_args);
-      return -1;
-    }
-  if (n_args == 0)
-    type_aggregate (&spec, REPLICA_TYPE_INT64, 0);
-  else if (!compile_argument (self, call, &spec))
+  if (!syn_aggregate_spec_init (&spec, call, self->projection->source->schema, &self->error))
     return -1;
   g_array_append_val (self->aggregates, spec);
   g_hash_table_insert (self->by_text, g_steal_pointer (&text), GINT_TO_POINTER (self->aggregates->len));
@@ -436,15 +319,6 @@ add_names (Columns *self, GError **error)
   return TRUE;
 }
 
-static void
-aggregate_spec_clear (gpointer data)
-{
-  SynAggregateSpec *spec = data;
-
-  g_clear_pointer (&spec->argument, syn_expr_unref);
-  g_clear_pointer (&spec->program, syn_program_unref);
-}
-
 gboolean
 syn_loader_add_columns (SynLoader *loader,
                         SynProjectionSpec *projection,
@@ -475,7 +349,7 @@ syn_loader_add_columns (SynLoader *loader,
   for (guint i = 0; i < projection->n_outputs; i++)
     syn_schema_add (projection->work, projection->outputs[i].name, NOT_YET, 0, FALSE);
   self.exprs = exprs = g_new0 (SynExpr *, projection->n_outputs);
-  g_array_set_clear_func (found, aggregate_spec_clear);
+  g_array_set_clear_func (found, (GDestroyNotify) syn_aggregate_spec_clear);
   ok = parse_columns (&self, error);
   syn_schema_free (projection->work);
   projection->work = keys;

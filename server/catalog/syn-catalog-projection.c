@@ -18,10 +18,7 @@ syn_projection_spec_free (SynProjectionSpec *self)
   if (self == NULL)
     return;
   for (guint i = 0; i < self->n_aggregates; i++)
-    {
-      g_clear_pointer (&self->aggregates[i].argument, syn_expr_unref);
-      g_clear_pointer (&self->aggregates[i].program, syn_program_unref);
-    }
+    syn_aggregate_spec_clear (&self->aggregates[i]);
   for (guint i = 0; i < self->n_outputs; i++)
     {
       g_free (self->outputs[i].name);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <json-glib/json-glib.h>
-#include "syn-expr.h"
+#include "syn-aggregate-spec.h"
 
 /* The catalog: what a silo serves, from JSON files, checked whole before anything starts. Immutable, refcounted, shared by
  * all lanes. Errors: SYN_ERROR_INVALID, "FILE:LINE: projection \"market/quotes\", column \"vwap\": …". */
@@ -48,20 +48,6 @@ typedef struct {
   guint processes;       /* how many of the busiest */
   char *host_table;      /* which: "cpu" "memory" "disk" "network" "process" "load" */
 } SynSourceSpec;
-
-typedef enum {
-  SYN_AGGREGATE_FIRST, SYN_AGGREGATE_LAST, SYN_AGGREGATE_MIN, SYN_AGGREGATE_MAX, SYN_AGGREGATE_SUM,
-  SYN_AGGREGATE_COUNT, SYN_AGGREGATE_MEAN,
-} SynAggregateKind;
-
-/* One aggregate over events: hidden state of a projection's row. */
-typedef struct {
-  SynAggregateKind kind;
-  SynExpr *argument;    /* (nullable): count() */
-  SynProgram *program;  /* @argument over the source's schema; NULL with it */
-  ReplicaType type;     /* of the result */
-  guint8 scale;
-} SynAggregateSpec;
 
 /* One column: an expression over the aggregates (named "$0", "$1", …), the key columns and other columns. */
 typedef struct {

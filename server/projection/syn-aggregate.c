@@ -15,9 +15,10 @@
 
 struct _SynAggregate {
   SynAggregateKind kind;
-  ReplicaType type; /* of the argument */
+  ReplicaType type; /* of the argument; of count(): anything */
   guint8 scale;
   gboolean wide; /* values are 128 bits */
+  guint n_args;
   guint capacity;
   guint8 *seen;           /* (owned): bit per row: there was a value */
   gint64 *counts;         /* (owned) (nullable): count, mean */
@@ -48,15 +49,17 @@ value_size (const SynAggregate *self)
 }
 
 SynAggregate *
-syn_aggregate_new (SynAggregateKind kind, ReplicaType type, guint scale, gsize max_text_bytes)
+syn_aggregate_new (const SynAggregateSpec *spec, gsize max_text_bytes)
 {
   SynAggregate *self = g_new0 (SynAggregate, 1);
+  ReplicaType type = spec->n_args > 0 ? spec->args[0].type : REPLICA_TYPE_INT64;
 
   G_STATIC_ASSERT (SYN_AGGREGATE_FIRST < SYN_AGGREGATE_MAX && SYN_AGGREGATE_LAST < SYN_AGGREGATE_MAX
                    && SYN_AGGREGATE_MIN < SYN_AGGREGATE_MAX && SYN_AGGREGATE_SUM > SYN_AGGREGATE_MAX);
-  self->kind = kind;
+  self->kind = spec->kind;
+  self->n_args = spec->n_args;
   self->type = type;
-  self->scale = type == REPLICA_TYPE_DECIMAL ? (guint8) scale : 0;
+  self->scale = type == REPLICA_TYPE_DECIMAL ? spec->args[0].scale : 0;
   if (is_ordered (self) && type == REPLICA_TYPE_STRING)
     self->pool = syn_string_pool_new (max_text_bytes);
   syn_aggregate_reserve (self, 16);
@@ -281,7 +284,7 @@ update_ordered (SynAggregate *self, const Values *values)
 {
   const ReplicaColumn *column = values->column;
 
-  switch (column->type)
+  switch (self->type)
     {
     case REPLICA_TYPE_STRING:
       return update_strings (self, values);
@@ -350,8 +353,10 @@ update_sums (SynAggregate *self, const Values *values)
 }
 
 guint
-syn_aggregate_update (SynAggregate *self, const ReplicaColumn *argument, const guint32 *events, const guint32 *rows, guint n)
+syn_aggregate_update (SynAggregate *self, const ReplicaColumn *const *arguments, const gint64 *order_us G_GNUC_UNUSED,
+                      const guint32 *events, const guint32 *rows, guint n)
 {
+  const ReplicaColumn *argument = self->n_args > 0 ? arguments[0] : NULL;
   Values values = { argument, events, rows, n };
   g_autofree guint8 *validity = NULL;
   ReplicaColumn clean;
@@ -379,44 +384,88 @@ syn_aggregate_update (SynAggregate *self, const ReplicaColumn *argument, const g
 
 /* ---- merge, remove, compact ---- */
 
+/* The state of @later as a column of values like any other: 64 bits or 128, codes with their dictionary. */
+static ReplicaColumn
+state_column (const SynAggregate *later)
+{
+  ReplicaColumn column = {
+    .type = later->type == REPLICA_TYPE_BOOL ? REPLICA_TYPE_INT64 : later->type,
+    .scale = later->scale,
+    .width = (guint8) value_size (later),
+    .n_rows = later->capacity,
+    .data = later->values,
+    .validity = later->seen,
+  };
+
+  if (later->pool != NULL)
+    syn_string_pool_lend (later->pool, &column);
+  return column;
+}
+
 guint
-syn_aggregate_merge (SynAggregate *self, SynAggregate *later, const guint32 *rows, guint n)
+syn_aggregate_merge (SynAggregate *self, const SynAggregate *later, const guint32 *from, const guint32 *rows, guint n)
 {
   g_return_val_if_fail (self->kind == later->kind && self->type == later->type && self->scale == later->scale, 0);
 
   if (is_ordered (self))
     {
-      /* The later state is a column of values like any other. */
-      g_autofree guint32 *identity = g_new (guint32, n + 1);
-      ReplicaColumn column = { 0 };
+      g_autofree guint32 *identity = NULL;
+      ReplicaColumn column = state_column (later);
+      Values values = { &column, from, rows, n };
 
-      for (guint i = 0; i < n; i++)
-        identity[i] = i;
-      syn_aggregate_lend (later, n, &column);
-      return syn_aggregate_update (self, &column, identity, rows, n);
+      if (from == NULL)
+        {
+          values.events = identity = g_new (guint32, n + 1);
+          for (guint i = 0; i < n; i++)
+            identity[i] = i;
+        }
+      return update_ordered (self, &values);
     }
   for (guint i = 0; i < n; i++)
     {
-      guint row = rows[i];
+      guint row = rows[i], part = from != NULL ? from[i] : i;
 
       if (self->counts != NULL)
-        self->counts[row] += later->counts[i];
-      if (!syn_bit_get (later->seen, i))
+        self->counts[row] += later->counts[part];
+      if (!syn_bit_get (later->seen, part))
         continue;
       syn_bit_set (self->seen, row);
       if (self->sums_double != NULL)
         {
-          add_double (self, row, later->sums_double[i]);
-          self->compensations[row] += later->compensations[i];
+          add_double (self, row, later->sums_double[part]);
+          self->compensations[row] += later->compensations[part];
         }
       else
         {
-          add_int128 (self, row, later->sums[i]);
-          if (syn_bit_get (later->overflowed, i))
+          add_int128 (self, row, later->sums[part]);
+          if (syn_bit_get (later->overflowed, part))
             syn_bit_set (self->overflowed, row);
         }
     }
   return 0;
+}
+
+static void
+clear_row (SynAggregate *self, guint row)
+{
+  if (self->counts != NULL)
+    self->counts[row] = 0;
+  if (self->sums != NULL)
+    self->sums[row] = 0;
+  if (self->sums_double != NULL)
+    self->sums_double[row] = self->compensations[row] = 0;
+  if (self->values != NULL)
+    memset ((char *) self->values + row * value_size (self), 0, value_size (self));
+  syn_bit_clear (self->seen, row);
+  if (self->overflowed != NULL)
+    syn_bit_clear (self->overflowed, row);
+}
+
+void
+syn_aggregate_clear (SynAggregate *self, const guint32 *rows, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    clear_row (self, rows[i]);
 }
 
 void
@@ -424,32 +473,24 @@ syn_aggregate_remove (SynAggregate *self, guint row, guint last)
 {
   g_return_if_fail (row <= last && last < self->capacity);
 
-#define MOVE(vector)                            \
-  if ((vector) != NULL)                         \
-    {                                           \
-      (vector)[row] = (vector)[last];           \
-      (vector)[last] = 0;                       \
-    }
-  MOVE (self->counts);
-  MOVE (self->sums);
-  MOVE (self->sums_double);
-  MOVE (self->compensations);
-#undef MOVE
-  if (self->values != NULL)
+  if (row != last)
     {
-      gsize size = value_size (self);
-      char *values = self->values;
-
-      memmove (values + row * size, values + last * size, size);
-      memset (values + last * size, 0, size);
+      if (self->counts != NULL)
+        self->counts[row] = self->counts[last];
+      if (self->sums != NULL)
+        self->sums[row] = self->sums[last];
+      if (self->sums_double != NULL)
+        {
+          self->sums_double[row] = self->sums_double[last];
+          self->compensations[row] = self->compensations[last];
+        }
+      if (self->values != NULL)
+        memcpy ((char *) self->values + row * value_size (self), (char *) self->values + last * value_size (self), value_size (self));
+      syn_bit_copy (self->seen, row, last);
+      if (self->overflowed != NULL)
+        syn_bit_copy (self->overflowed, row, last);
     }
-  syn_bit_copy (self->seen, row, last);
-  syn_bit_clear (self->seen, last);
-  if (self->overflowed != NULL)
-    {
-      syn_bit_copy (self->overflowed, row, last);
-      syn_bit_clear (self->overflowed, last);
-    }
+  clear_row (self, last);
 }
 
 void

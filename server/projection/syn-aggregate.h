@@ -15,16 +15,21 @@ G_BEGIN_DECLS
 
 typedef struct _SynAggregate SynAggregate;
 
-/* @type, @scale: of the argument; count() without one takes any. @max_text_bytes: of first, last, min, max of strings. */
-SynAggregate *syn_aggregate_new (SynAggregateKind kind, ReplicaType type, guint scale, gsize max_text_bytes);
+/* @spec: copied but for its expressions and programs, of which only the types count. @max_text_bytes: of first, last, min, max of strings. */
+SynAggregate *syn_aggregate_new (const SynAggregateSpec *spec, gsize max_text_bytes);
 void syn_aggregate_free (SynAggregate *self);
 /* Room for rows below @n_rows; new ones have seen nothing. */
 void syn_aggregate_reserve (SynAggregate *self, guint n_rows);
-/* Adds value @events[i] of @argument (NULL: count()) to row @rows[i], for each i in order. Returns how many values could
- * not be taken in for want of room for text; their rows keep what they had. */
-guint syn_aggregate_update (SynAggregate *self, const ReplicaColumn *argument, const guint32 *events, const guint32 *rows, guint n);
-/* Adds row i of @later, whose events all arrived after those of @self, to row @rows[i], for each i below @n. Returns as above. */
-guint syn_aggregate_merge (SynAggregate *self, SynAggregate *later, const guint32 *rows, guint n);
+/* Adds event @events[i] to row @rows[i], for each i below @n in order of arrival. @arguments: as many columns as the spec has arguments,
+ * indexed by event. @order_us: (nullable unless syn_aggregate_spec_needs_order()): the time of each event, indexed by event: event time
+ * where there is one, else arrival. Returns how many values could not be taken in for want of room; their rows keep what they had. */
+guint syn_aggregate_update (SynAggregate *self, const ReplicaColumn *const *arguments, const gint64 *order_us, const guint32 *events,
+                            const guint32 *rows, guint n);
+/* Adds row @from[i] (NULL: i) of @later, whose events all arrived after those of @self, to row @rows[i], for each i below @n. @later
+ * is of an equal spec, is only read, and may be shared by threads. Returns as above. */
+guint syn_aggregate_merge (SynAggregate *self, const SynAggregate *later, const guint32 *from, const guint32 *rows, guint n);
+/* Makes @rows as if they had seen nothing. */
+void syn_aggregate_clear (SynAggregate *self, const guint32 *rows, guint n);
 /* Row @last moves to @row (or, when they are the same, goes): what syn_key_table_remove() did to the keys. */
 void syn_aggregate_remove (SynAggregate *self, guint row, guint last);
 /* Drops text that no row uses, as syn_key_table_compact(). */

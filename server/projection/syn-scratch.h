@@ -16,6 +16,7 @@ typedef enum {
   SYN_SCRATCH_EVENTS,   /* syn-table: the events that count */
   SYN_SCRATCH_ROWS,     /* syn-table: their rows; syn-query-eval: the rows of the result */
   SYN_SCRATCH_STARTS,   /* syn-table: their window starts */
+  SYN_SCRATCH_ORDER,    /* syn-table: the time of each event */
   SYN_SCRATCH_MAP,      /* syn-key-table, syn-aggregate: a dictionary's codes to something */
   SYN_SCRATCH_MAP_START, /* syn-key-table: the window start that goes with it */
   SYN_SCRATCH_RECORDS,  /* syn-query-sort */

@@ -36,15 +36,7 @@ syn_table_new (const SynProjectionSpec *spec, guint max_rows, gsize max_text_byt
   self->keys = syn_key_table_new (keys, spec->n_keys, spec->window_us > 0, max_rows, max_text_bytes);
   self->aggregates = g_new0 (SynAggregate *, MAX (spec->n_aggregates, 1));
   for (guint i = 0; i < spec->n_aggregates; i++)
-    {
-      const SynAggregateSpec *aggregate = &spec->aggregates[i];
-      ReplicaType type = REPLICA_TYPE_INT64;
-      guint scale = 0;
-
-      if (aggregate->program != NULL)
-        type = syn_program_get_type_of (aggregate->program, &scale);
-      self->aggregates[i] = syn_aggregate_new (aggregate->kind, type, scale, max_text_bytes);
-    }
+    self->aggregates[i] = syn_aggregate_new (&spec->aggregates[i], max_text_bytes);
   return self;
 }
 
@@ -179,6 +171,32 @@ assign_rows (SynTable *self, const ReplicaColumn *const *columns, guint32 *event
   return kept;
 }
 
+/* The time of each event of @batch, for aggregates that go by it: that of the window, or the source's own, or arrival; NULL when
+ * none of them needs it. An event without a time arrived when it arrived. */
+static const gint64 *
+order_events (SynTable *self, SynEventBatch *batch)
+{
+  const SynProjectionSpec *spec = self->spec;
+  int time_field = spec->window_us > 0 ? spec->time_field : spec->source->time_field;
+  guint n_events = syn_event_batch_get_n_events (batch);
+  const ReplicaColumn *times;
+  gboolean needed = FALSE;
+  gint64 *order_us;
+
+  for (guint i = 0; i < spec->n_aggregates; i++)
+    needed |= syn_aggregate_spec_needs_order (&spec->aggregates[i]);
+  if (!needed)
+    return NULL;
+  times = time_field >= 0 ? syn_event_batch_get_columns (batch)[time_field] : NULL;
+  if (times != NULL && times->validity == NULL)
+    return times->data;
+  order_us = syn_scratch_buffer (syn_scratch_get (), SYN_SCRATCH_ORDER, (gsize) n_events * sizeof *order_us);
+  for (guint i = 0; i < n_events; i++)
+    order_us[i] = times == NULL || replica_column_is_null (times, i) ? syn_event_batch_get_arrival_us (batch)
+                                                                     : ((const gint64 *) times->data)[i];
+  return order_us;
+}
+
 void
 syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
 {
@@ -189,6 +207,7 @@ syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
   guint32 *events = syn_scratch_buffer (scratch, SYN_SCRATCH_EVENTS, (gsize) n_events * sizeof *events);
   guint32 *rows = syn_scratch_buffer (scratch, SYN_SCRATCH_ROWS, (gsize) n_events * sizeof *rows);
   gint64 *starts = NULL;
+  const gint64 *order_us;
   guint n = n_events;
 
   if (spec->where != NULL)
@@ -203,16 +222,17 @@ syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
     }
   n = assign_rows (self, columns, events, starts, n, rows, counts);
   counts->applied += n;
+  order_us = order_events (self, batch);
 
   for (guint i = 0; i < spec->n_aggregates && n > 0; i++)
     {
-      SynProgram *program = spec->aggregates[i].program;
-      const ReplicaColumn *argument = NULL;
+      const SynAggregateSpec *aggregate = &spec->aggregates[i];
+      const ReplicaColumn *arguments[SYN_AGGREGATE_MAX_ARGS];
 
-      if (program != NULL)
-        argument = syn_program_run (program, syn_scratch_frame (scratch, 0), columns, n_events);
+      for (guint j = 0; j < aggregate->n_args; j++)
+        arguments[j] = syn_program_run (aggregate->args[j].program, syn_scratch_frame (scratch, j), columns, n_events);
       syn_aggregate_reserve (self->aggregates[i], syn_key_table_get_capacity (self->keys));
-      counts->lost_values += syn_aggregate_update (self->aggregates[i], argument, events, rows, n);
+      counts->lost_values += syn_aggregate_update (self->aggregates[i], arguments, order_us, events, rows, n);
     }
   if (spec->window_us > 0)
     remove_gone (self);

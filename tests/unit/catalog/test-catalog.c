@@ -238,9 +238,11 @@ test_columns (void)
   g_assert_cmpint (p->aggregates[1].kind, ==, SYN_AGGREGATE_FIRST);
   g_assert_cmpint (p->aggregates[2].kind, ==, SYN_AGGREGATE_SUM);
   g_assert_cmpint (p->aggregates[4].kind, ==, SYN_AGGREGATE_COUNT);
-  g_assert_null (p->aggregates[4].argument);
-  g_assert_null (p->aggregates[4].program);
-  g_assert_nonnull (p->aggregates[5].argument);
+  g_assert_cmpuint (p->aggregates[4].n_args, ==, 0);
+  g_assert_null (p->aggregates[4].args[0].program);
+  g_assert_cmpuint (p->aggregates[5].n_args, ==, 1);
+  g_assert_nonnull (p->aggregates[5].args[0].expr);
+  g_assert_nonnull (p->aggregates[5].args[0].program);
   g_assert_cmpint (p->aggregates[6].kind, ==, SYN_AGGREGATE_MEAN);
   g_assert_cmpuint (p->n_outputs, ==, 16);
   g_assert_cmpstr (p->outputs[0].name, ==, "change");

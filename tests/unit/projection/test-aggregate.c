@@ -9,19 +9,29 @@
 
 static const char *const kind_names[] = { "first", "last", "min", "max", "sum", "count", "mean" };
 
+/* Of one argument of @type. */
+static SynAggregate *
+aggregate_new (SynAggregateKind kind, ReplicaType type, guint scale, gsize max_text_bytes)
+{
+  SynAggregateSpec spec = { .kind = kind, .n_args = 1, .args = { { .type = type, .scale = (guint8) scale } } };
+
+  return syn_aggregate_new (&spec, max_text_bytes);
+}
+
 /* Adds the values from @from to below @to; value i goes to row i % @n_rows. */
 static guint
 add (SynAggregate *aggregate, const TestColumn *values, guint from, guint to, guint n_rows)
 {
   g_autofree guint32 *events = g_new (guint32, to - from + 1);
   g_autofree guint32 *rows = g_new (guint32, to - from + 1);
+  const ReplicaColumn *arguments = &values->column;
 
   for (guint i = from; i < to; i++)
     {
       events[i - from] = i;
       rows[i - from] = i % n_rows;
     }
-  return syn_aggregate_update (aggregate, &values->column, events, rows, to - from);
+  return syn_aggregate_update (aggregate, &arguments, NULL, events, rows, to - from);
 }
 
 static char *
@@ -78,7 +88,7 @@ test_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autoptr (SynAggregate) aggregate = syn_aggregate_new (cases[i].kind, cases[i].type, cases[i].scale, MAX_TEXT);
+      g_autoptr (SynAggregate) aggregate = aggregate_new (cases[i].kind, cases[i].type, cases[i].scale, MAX_TEXT);
       g_autoptr (TestColumn) values = test_column_parse (cases[i].type, cases[i].scale, cases[i].width, cases[i].values);
       g_autofree char *found = NULL;
 
@@ -92,11 +102,12 @@ test_cases (void)
 static void
 test_count_events (void)
 {
-  g_autoptr (SynAggregate) aggregate = syn_aggregate_new (SYN_AGGREGATE_COUNT, REPLICA_TYPE_INT64, 0, MAX_TEXT);
+  const SynAggregateSpec spec = { .kind = SYN_AGGREGATE_COUNT };
+  g_autoptr (SynAggregate) aggregate = syn_aggregate_new (&spec, MAX_TEXT);
   const guint32 events[] = { 0, 1, 2, 7 }, rows[] = { 1, 0, 1, 1 };
   g_autofree char *found = NULL;
 
-  syn_aggregate_update (aggregate, NULL, events, rows, 4);
+  syn_aggregate_update (aggregate, NULL, NULL, events, rows, 4);
   found = results (aggregate, 3);
   g_assert_cmpstr (found, ==, "1 3 0");
 }
@@ -105,8 +116,8 @@ test_count_events (void)
 static void
 test_compensation (void)
 {
-  g_autoptr (SynAggregate) aggregate = syn_aggregate_new (SYN_AGGREGATE_SUM, REPLICA_TYPE_DOUBLE, 0, MAX_TEXT);
-  g_autoptr (SynAggregate) later = syn_aggregate_new (SYN_AGGREGATE_SUM, REPLICA_TYPE_DOUBLE, 0, MAX_TEXT);
+  g_autoptr (SynAggregate) aggregate = aggregate_new (SYN_AGGREGATE_SUM, REPLICA_TYPE_DOUBLE, 0, MAX_TEXT);
+  g_autoptr (SynAggregate) later = aggregate_new (SYN_AGGREGATE_SUM, REPLICA_TYPE_DOUBLE, 0, MAX_TEXT);
   g_autoptr (TestColumn) values = test_column_parse (REPLICA_TYPE_DOUBLE, 0, 8, "1 1e100 1 -1e100");
   g_autoptr (TestColumn) more = test_column_parse (REPLICA_TYPE_DOUBLE, 0, 8, "1e100 1 -1e100 1");
   const guint32 row = 0;
@@ -114,7 +125,7 @@ test_compensation (void)
 
   add (aggregate, values, 0, 4, 1);
   add (later, more, 0, 4, 1);
-  syn_aggregate_merge (aggregate, later, &row, 1);
+  syn_aggregate_merge (aggregate, later, NULL, &row, 1);
   found = results (aggregate, 1);
   g_assert_cmpstr (found, ==, "4");
 }
@@ -168,12 +179,14 @@ test_merge (void)
       for (guint round = 0; round < 12; round++)
         {
           ReplicaType type = types[t].type;
-          g_autoptr (SynAggregate) whole = syn_aggregate_new (kind, type, 2, MAX_TEXT);
-          g_autoptr (SynAggregate) merged = syn_aggregate_new (kind, type, 2, MAX_TEXT);
+          g_autoptr (SynAggregate) whole = aggregate_new (kind, type, 2, MAX_TEXT);
+          g_autoptr (SynAggregate) merged = aggregate_new (kind, type, 2, MAX_TEXT);
           g_autoptr (TestColumn) values = test_column_new (type, 2, types[t].width);
           g_autofree char *expected = NULL;
           g_autofree char *found = NULL;
-          const guint32 rows[N_ROWS] = { 0, 1, 2, 3 };
+          gboolean shuffled = round % 2 == 1;
+          const guint32 from_rows[N_ROWS] = { 2, 0, 3, 1 };
+          guint32 rows[N_ROWS] = { 0, 1, 2, 3 };
           guint n = (guint) g_rand_int_range (rand, 1, 60);
 
           if (!types[t].sums && (kind == SYN_AGGREGATE_SUM || kind == SYN_AGGREGATE_MEAN))
@@ -184,17 +197,19 @@ test_merge (void)
 
               test_column_add (values, value);
             }
+          if (shuffled)
+            memcpy (rows, from_rows, sizeof rows);
           add (whole, values, 0, n, N_ROWS);
           for (guint from = 0, to; from < n; from = to)
             {
-              g_autoptr (SynAggregate) part = syn_aggregate_new (kind, type, 2, MAX_TEXT);
+              g_autoptr (SynAggregate) part = aggregate_new (kind, type, 2, MAX_TEXT);
               guint middle;
 
               to = from + (guint) g_rand_int_range (rand, 1, (gint32) (n - from) + 1);
               middle = from + (guint) g_rand_int_range (rand, 0, (gint32) (to - from) + 1);
               add (part, values, from, middle, N_ROWS);
               add (part, values, middle, to, N_ROWS);
-              syn_aggregate_merge (merged, part, rows, N_ROWS);
+              syn_aggregate_merge (merged, part, shuffled ? from_rows : NULL, rows, N_ROWS);
               syn_aggregate_compact (merged, N_ROWS, TRUE);
             }
           expected = results (whole, N_ROWS);
@@ -209,8 +224,8 @@ test_remove (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autoptr (SynAggregate) aggregate = syn_aggregate_new (cases[i].kind, cases[i].type, cases[i].scale, MAX_TEXT);
-      g_autoptr (SynAggregate) fresh = syn_aggregate_new (cases[i].kind, cases[i].type, cases[i].scale, MAX_TEXT);
+      g_autoptr (SynAggregate) aggregate = aggregate_new (cases[i].kind, cases[i].type, cases[i].scale, MAX_TEXT);
+      g_autoptr (SynAggregate) fresh = aggregate_new (cases[i].kind, cases[i].type, cases[i].scale, MAX_TEXT);
       g_autoptr (TestColumn) values = test_column_parse (cases[i].type, cases[i].scale, cases[i].width, cases[i].values);
       g_auto (GStrv) expected = g_strsplit (cases[i].expected, " ", -1);
       g_autofree char *one = NULL;
@@ -223,7 +238,7 @@ test_remove (void)
       one = results (aggregate, 2);
       g_assert_cmpstr (one, ==, moved);
 
-      syn_aggregate_remove (aggregate, 0, 0);
+      syn_aggregate_clear (aggregate, (const guint32[]) { 0, 1 }, 2);
       add (aggregate, values, 0, values->column.n_rows, 2);
       again = results (aggregate, 3);
       g_assert_cmpstr (again, ==, cases[i].expected);
@@ -233,13 +248,13 @@ test_remove (void)
 static void
 test_growth (void)
 {
-  g_autoptr (SynAggregate) sum = syn_aggregate_new (SYN_AGGREGATE_SUM, REPLICA_TYPE_DECIMAL, 2, MAX_TEXT);
+  g_autoptr (SynAggregate) sum = aggregate_new (SYN_AGGREGATE_SUM, REPLICA_TYPE_DECIMAL, 2, MAX_TEXT);
   g_autoptr (TestColumn) values = test_column_parse (REPLICA_TYPE_DECIMAL, 2, 8, "1 2 3");
   const guint32 events[] = { 0, 1, 2 }, rows[] = { 0, 999, 1 };
   ReplicaColumn column = { 0 };
 
   syn_aggregate_reserve (sum, 1000);
-  syn_aggregate_update (sum, &values->column, events, rows, 3);
+  syn_aggregate_update (sum, (const ReplicaColumn *[]) { &values->column }, NULL, events, rows, 3);
   syn_aggregate_reserve (sum, 100000);
   syn_aggregate_lend (sum, 100000, &column);
   g_assert_cmpint ((gint64) replica_column_get_int128 (&column, 999), ==, 200);
@@ -250,7 +265,7 @@ test_growth (void)
 static void
 test_full (void)
 {
-  g_autoptr (SynAggregate) last = syn_aggregate_new (SYN_AGGREGATE_LAST, REPLICA_TYPE_STRING, 0, 6);
+  g_autoptr (SynAggregate) last = aggregate_new (SYN_AGGREGATE_LAST, REPLICA_TYPE_STRING, 0, 6);
   g_autoptr (TestColumn) values = test_column_parse (REPLICA_TYPE_STRING, 0, 4, "ab cd ef gh");
   g_autofree char *found = NULL;
 

@@ -22,8 +22,6 @@ G_BEGIN_DECLS
 /* Fills in what is asked for (either may be NULL): monotonic and real time in µs. */
 typedef void (*SynLaneClockFunc) (gint64 *monotonic_us, gint64 *real_us, gpointer user_data);
 
-typedef struct _SynGrain SynGrain;
-
 struct _SynLane {
   /* Written by other threads. */
   SynParcel *inbox;  /* atomic: newest first */
@@ -65,8 +63,6 @@ struct _SynLane {
 /* @context: (transfer none) (nullable): one of its own. */
 SynLane *syn_lane_new (SynSilo *silo, guint index, GMainContext *context);
 gboolean syn_lane_start_thread (SynLane *self, GError **error);
-/* Without a thread: the calling thread runs this lane's context. */
-void syn_lane_start_here (SynLane *self);
 /* On the lane's thread: runs what was posted and destroys the slots. */
 void syn_lane_end (SynLane *self);
 /* Runs what is in the mailbox now, without a budget; returns whether there was anything. For after the thread's end. */

@@ -275,12 +275,6 @@ syn_lane_start_thread (SynLane *self, GError **error)
   return self->thread != NULL;
 }
 
-void
-syn_lane_start_here (SynLane *self)
-{
-  syn_lane_enter (self);
-}
-
 /* Without a budget, but not for ever: who posts again from every parcel is cut off. */
 gboolean
 syn_lane_run_rest (SynLane *self)

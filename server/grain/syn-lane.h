@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "synoptic-grain.h"
 #include "syn-wheel.h"
 
 /* A lane: one thread with its own GMainContext, one mailbox, one timer wheel. What belongs to a lane is touched by
  * its thread only; everything else sends it messages. The front's thread is a lane too (it hosts no grains). */
 
 G_BEGIN_DECLS
-
-typedef struct _SynSilo SynSilo;
-typedef struct _SynLane SynLane;
 
 /* What crosses lanes: embedded at the head of a larger struct, owned by the lane from post until @run. */
 typedef struct _SynParcel SynParcel;
@@ -37,8 +34,8 @@ gint64 syn_lane_real_us (SynLane *self);
 void syn_lane_arm (SynLane *self, SynTimer *timer, guint delay_ms, SynTimerFunc func, gpointer user_data);
 void syn_lane_disarm (SynLane *self, SynTimer *timer);
 
-/* Room for what other rooms keep per lane (the beacons of the lane, its connections): a slot is taken once per process by
- * `static SynLaneSlot slot`; the destroy function runs on the lane's thread when the lane ends. */
+/* Room for what other rooms keep per lane (its beacons, its connections): one slot each, numbered here. The destroy function runs on the
+ * lane's thread when the lane ends, the highest slot's first. */
 typedef enum { SYN_LANE_SLOT_BEACONS, SYN_LANE_SLOT_CONNECTIONS, SYN_LANE_N_SLOTS } SynLaneSlot;
 gpointer syn_lane_get_slot (SynLane *self, SynLaneSlot slot);
 void syn_lane_set_slot (SynLane *self, SynLaneSlot slot, gpointer data, GDestroyNotify destroy);

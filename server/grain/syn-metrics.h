@@ -4,7 +4,7 @@
 #include "syn-lane.h"
 
 /* Counters and gauges, one cell per lane: written by the lane's thread only (relaxed), read by anyone (relaxed, summed).
- * Registered by name before the lanes start; names are Prometheus names without the `synoptic_` prefix. */
+ * Names are Prometheus names without the `synoptic_` prefix; they may be registered at any time, and are never forgotten. */
 
 G_BEGIN_DECLS
 

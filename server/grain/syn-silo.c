@@ -198,7 +198,7 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
   self->front = syn_lane_new (self, self->n_lanes, front_context);
   if (self->stepped)
     syn_lane_set_clock (self->front, stepped_clock, self);
-  syn_lane_start_here (self->front);
+  syn_lane_enter (self->front);
   self->started = TRUE;
   for (guint i = 0; i < self->n_lanes && !self->stepped; i++)
     if (!syn_lane_start_thread (self->lanes[i], error))

@@ -17,7 +17,6 @@
 struct _SynWheel {
   gint64 now_ms;    /* all that was due up to here has been taken out */
   gint64 target_ms; /* while advancing: where to; else now_ms */
-  guint n_armed;
   gboolean advancing;
   SynTimer *late;   /* armed when due already: fires in the next advance */
   SynTimer *firing; /* of the advance that runs now */
@@ -145,8 +144,6 @@ syn_wheel_arm (SynWheel *self, SynTimer *timer, gint64 due_ms, SynTimerFunc func
 {
   if (timer->pprev != NULL)
     unlink_timer (self, timer);
-  else
-    self->n_armed++;
   timer->due_ms = due_ms;
   timer->func = func;
   timer->user_data = user_data;
@@ -159,10 +156,8 @@ syn_wheel_arm (SynWheel *self, SynTimer *timer, gint64 due_ms, SynTimerFunc func
 void
 syn_wheel_disarm (SynWheel *self, SynTimer *timer)
 {
-  if (timer->pprev == NULL)
-    return;
-  unlink_timer (self, timer);
-  self->n_armed--;
+  if (timer->pprev != NULL)
+    unlink_timer (self, timer);
 }
 
 static guint
@@ -175,7 +170,6 @@ fire (SynWheel *self)
       SynTimer *timer = self->firing;
 
       unlink_timer (self, timer);
-      self->n_armed--;
       n++;
       timer->func (timer, timer->user_data); /* may free it */
     }
@@ -231,8 +225,6 @@ syn_wheel_next_ms (SynWheel *self)
 {
   guint level, slot;
 
-  if (self->n_armed == 0)
-    return -1;
   if (self->late != NULL || self->firing != NULL)
     return self->now_ms;
   return next_slot (self, &level, &slot);

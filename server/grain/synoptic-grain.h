@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include "syn-error.h"
 
 /**
  * Grains: virtual actors named `type/key`. A grain is always addressable: the first message activates it on the lane that its

@@ -121,10 +121,18 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
     }
 }
 
+/* Parked polls are open beside batches. */
+static SynInterleave
+interleave (int method)
+{
+  return method == SYN_POLL_METHOD ? SYN_ALWAYS : SYN_EXCLUSIVE;
+}
+
 const SynGrainType syn_projection_grain_type = {
   .name = SYN_PROJECTION_GRAIN,
   .idle_age_ms = 0,
   .always_on = TRUE,
+  .interleave = interleave,
   .activate = activate,
   .receive = receive,
   .deactivate = deactivate,

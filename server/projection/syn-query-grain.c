@@ -213,8 +213,16 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
     }
 }
 
+/* Parked polls are open beside each other. */
+static SynInterleave
+interleave (int method)
+{
+  return method == SYN_POLL_METHOD ? SYN_ALWAYS : SYN_EXCLUSIVE;
+}
+
 const SynGrainType syn_query_grain_type = {
   .name = SYN_QUERY_GRAIN,
+  .interleave = interleave,
   .idle_age_ms = 2 * SYN_HOLD_DEFAULT_MS,
   .activate = activate,
   .receive = receive,

@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 #define SYN_SOURCE_GRAIN "source"
 
 typedef enum {
-  SYN_SOURCE_PUBLISH, /* payload: SynPublish; reply: SynPublished, or an error; http sources only (others: INVALID) */
-  SYN_SOURCE_STATUS,  /* reply: SynSourceStatus */
+  SYN_SOURCE_PUBLISH = 1, /* payload: SynPublish; reply: SynPublished, or an error; http sources only (others: INVALID) */
+  SYN_SOURCE_STATUS,      /* reply: SynSourceStatus */
 } SynSourceMethod;
 
 typedef struct {

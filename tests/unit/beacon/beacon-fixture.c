@@ -131,7 +131,7 @@ owner_deactivate (SynGrain *grain, gpointer state)
 }
 
 static const SynGrainType owner_type = {
-  .name = "owner", .idle_age_ms = 3600000,
+  .name = "owner", .idle_age_ms = 3600000, .reentrant = TRUE,
   .activate = owner_activate, .receive = owner_receive, .deactivate = owner_deactivate,
 };
 

@@ -274,10 +274,11 @@ void
 fixture_set_up (Fixture *self, gconstpointer data)
 {
   static const SynGrainType projection_type = {
-    .name = "fake", .activate = projection_activate, .receive = projection_receive, .deactivate = projection_deactivate,
+    .name = "fake", .reentrant = TRUE,
+    .activate = projection_activate, .receive = projection_receive, .deactivate = projection_deactivate,
   };
   static const SynGrainType source_type = {
-    .name = SYN_SOURCE_GRAIN, .activate = source_activate, .receive = source_receive, .deactivate = source_deactivate,
+    .name = SYN_SOURCE_GRAIN, .reentrant = TRUE, .activate = source_activate, .receive = source_receive, .deactivate = source_deactivate,
   };
   g_autoptr (GError) error = NULL;
 

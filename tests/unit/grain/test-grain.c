@@ -122,11 +122,11 @@ puppet_deactivate (SynGrain *grain, gpointer state)
 }
 
 static const SynGrainType puppet_type = {
-  .name = "puppet", .idle_age_ms = 5000, .mailbox_limit = 300,
+  .name = "puppet", .idle_age_ms = 5000, .mailbox_limit = 300, .reentrant = TRUE,
   .activate = puppet_activate, .receive = puppet_receive, .deactivate = puppet_deactivate,
 };
 static const SynGrainType guard_type = {
-  .name = "guard", .always_on = TRUE,
+  .name = "guard", .always_on = TRUE, .reentrant = TRUE,
   .activate = puppet_activate, .receive = puppet_receive, .deactivate = puppet_deactivate,
 };
 

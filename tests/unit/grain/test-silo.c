@@ -375,7 +375,7 @@ echo_deactivate (SynGrain *grain, gpointer state)
 }
 
 static const SynGrainType parker_type = {
-  .name = "parker", .idle_age_ms = 1000,
+  .name = "parker", .idle_age_ms = 1000, .reentrant = TRUE,
   .activate = parker_activate, .receive = parker_receive, .deactivate = parker_deactivate,
 };
 static const SynGrainType echo_type = {

@@ -84,7 +84,7 @@ deactivate (SynGrain *grain, gpointer state)
 }
 
 static const SynGrainType owner_type = {
-  .name = "owner", .idle_age_ms = 1000, .activate = activate, .receive = receive, .deactivate = deactivate,
+  .name = "owner", .idle_age_ms = 1000, .reentrant = TRUE, .activate = activate, .receive = receive, .deactivate = deactivate,
 };
 
 static TestSilo *

@@ -203,7 +203,8 @@ base_deactivate (SynGrain *grain, gpointer state)
 }
 
 static const SynGrainType base_type = {
-  .name = SYN_PROJECTION_GRAIN, .activate = base_activate, .receive = base_receive, .deactivate = base_deactivate,
+  .name = SYN_PROJECTION_GRAIN, .reentrant = TRUE,
+  .activate = base_activate, .receive = base_receive, .deactivate = base_deactivate,
 };
 
 static void

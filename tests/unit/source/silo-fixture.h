@@ -94,7 +94,7 @@ static inline Fixture *
 fixture_new (const char *catalog_json, const char *dir)
 {
   static const SynGrainType projection = {
-    .name = "projection",
+    .name = "projection", .reentrant = TRUE,
     .activate = fixture_projection_activate,
     .receive = fixture_projection_receive,
     .deactivate = fixture_projection_deactivate,

@@ -5,6 +5,7 @@
 
 #include "replica-column.h"
 #include "replica-number.h"
+#include "replica-text.h"
 
 #include <string.h>
 
@@ -15,10 +16,6 @@ static const char *const type_names[] = {
 };
 
 /* 10^0 to 10^18: each exact as a double. */
-static const double powers_of_10[REPLICA_DECIMAL_SCALE_MAX + 1] = {
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-};
-
 const char *
 replica_type_to_string (ReplicaType type)
 {
@@ -55,8 +52,8 @@ replica_column_get_double (const ReplicaColumn *column, guint row)
 
     case REPLICA_TYPE_DECIMAL:
       if (column->width == 8)
-        return (double) replica_column_get_int64 (column, row) / powers_of_10[column->scale];
-      return (double) replica_column_get_int128 (column, row) / powers_of_10[column->scale];
+        return (double) replica_column_get_int64 (column, row) / replica_exact_powers_of_ten[column->scale];
+      return (double) replica_column_get_int128 (column, row) / replica_exact_powers_of_ten[column->scale];
 
     case REPLICA_TYPE_BOOL:
     case REPLICA_TYPE_INT64:
@@ -91,9 +88,8 @@ replica_column_compare (const ReplicaColumn *a, guint row_a, const ReplicaColumn
         gsize length_a, length_b;
         const char *text_a = replica_column_get_string (a, row_a, &length_a);
         const char *text_b = replica_column_get_string (b, row_b, &length_b);
-        int order = memcmp (text_a, text_b, MIN (length_a, length_b));
 
-        return order != 0 ? COMPARE (order, 0) : COMPARE (length_a, length_b);
+        return replica_compare_text (text_a, length_a, text_b, length_b);
       }
 
     case REPLICA_TYPE_BOOL:

@@ -26,7 +26,7 @@ static const char digit_pairs[201] =
     "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
     "8081828384858687888990919293949596979899";
 
-static const guint64 powers_of_10[20] = {
+const guint64 replica_powers_of_ten[20] = {
   1ull,
   10ull,
   100ull,
@@ -49,8 +49,7 @@ static const guint64 powers_of_10[20] = {
   10000000000000000000ull,
 };
 
-/* Those that a double holds exactly. */
-static const double exact_powers_of_10[23] = {
+const double replica_exact_powers_of_ten[23] = {
   1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
@@ -69,7 +68,7 @@ count_digits (guint64 value)
   /* 1233 / 4096 is log10(2), near enough for 64 bits. */
   guint n = ((guint) (64 - __builtin_clzll (value | 1)) * 1233) >> 12;
 
-  return n + (value >= powers_of_10[n]) + (value == 0);
+  return n + (value >= replica_powers_of_ten[n]) + (value == 0);
 }
 
 /* Eight digits in two independent halves: half as long a chain of divisions as one pair after the other. */
@@ -117,7 +116,7 @@ write_uint64 (char *buffer, guint64 value)
 static gsize
 write_uint128 (char *buffer, unsigned __int128 value)
 {
-  const guint64 unit = powers_of_10[19];
+  const guint64 unit = replica_powers_of_ten[19];
   gsize n;
 
   if (value <= G_MAXUINT64)
@@ -160,15 +159,15 @@ replica_write_decimal (char *buffer, ReplicaInt128 unscaled, guint scale)
     {
       guint64 value = (guint64) magnitude;
 
-      n += write_uint64 (buffer + n, value / powers_of_10[scale]);
+      n += write_uint64 (buffer + n, value / replica_powers_of_ten[scale]);
       buffer[n++] = '.';
-      write_digits (buffer + n, value % powers_of_10[scale], scale);
+      write_digits (buffer + n, value % replica_powers_of_ten[scale], scale);
     }
   else
     {
-      n += write_uint128 (buffer + n, magnitude / powers_of_10[scale]);
+      n += write_uint128 (buffer + n, magnitude / replica_powers_of_ten[scale]);
       buffer[n++] = '.';
-      write_digits (buffer + n, (guint64) (magnitude % powers_of_10[scale]), scale);
+      write_digits (buffer + n, (guint64) (magnitude % replica_powers_of_ten[scale]), scale);
     }
   return n + scale;
 }
@@ -179,8 +178,8 @@ replica_write_decimal (char *buffer, ReplicaInt128 unscaled, guint scale)
  * of lengths (31 30 31 30 31, twice, then 31 and the rest: 153 days per five months). A cycle of 400 years
  * has 146,097 days. */
 
-static gint64
-days_from_date (gint64 year, guint month, guint day)
+gint64
+replica_days_from_date (gint64 year, guint month, guint day)
 {
   gint64 y = month > 2 ? year : year - 1;
   guint m = month > 2 ? month - 3 : month + 9;
@@ -191,8 +190,8 @@ days_from_date (gint64 year, guint month, guint day)
          - 719468;
 }
 
-static void
-date_from_days (gint64 days, gint64 *year, guint *month, guint *day)
+void
+replica_date_from_days (gint64 days, gint64 *year, guint *month, guint *day)
 {
   gint64 z = days + 719468; /* since 0000-03-01 */
   gint64 cycle = (z >= 0 ? z : z - 146096) / 146097;
@@ -235,7 +234,7 @@ replica_write_timestamp (char *buffer, gint64 time_us)
   if (seconds % SECONDS_PER_DAY < 0)
     days--;
   second = (guint) (seconds - days * SECONDS_PER_DAY);
-  date_from_days (days, &year, &month, &day);
+  replica_date_from_days (days, &year, &month, &day);
 
   /* RFC 3339 has four digits; beyond them ISO 8601's expanded form, with a sign, so that nothing is written
    * wrongly. */
@@ -440,7 +439,7 @@ read_short_decimal (const char *text, gsize length, guint scale, gint64 *unscale
   gint64 digits, product;
 
   if (!read_short (text, length, &digits, &n_fraction) || n_fraction > scale
-      || __builtin_mul_overflow (digits, (gint64) powers_of_10[scale - n_fraction], &product))
+      || __builtin_mul_overflow (digits, (gint64) replica_powers_of_ten[scale - n_fraction], &product))
     return FALSE;
   *unscaled = product;
   return TRUE;
@@ -501,7 +500,7 @@ replica_read_double (const char *text, gsize length, double *value)
    * Floating Point Numbers Accurately", 1990). Not for 0, which may have a sign. */
   if (read_short (text, length, &digits, &n_fraction) && digits != 0 && ABS (digits) <= (1ll << 53))
     {
-      *value = (double) digits / exact_powers_of_10[n_fraction];
+      *value = (double) digits / replica_exact_powers_of_ten[n_fraction];
       return REPLICA_READ_OK;
     }
   if (!read_parts (text, length, &parts))
@@ -510,9 +509,9 @@ replica_read_double (const char *text, gsize length, double *value)
     {
       result = (double) (guint64) parts.mantissa;
       if (parts.exponent < 0)
-        result /= exact_powers_of_10[-parts.exponent];
+        result /= replica_exact_powers_of_ten[-parts.exponent];
       else
-        result *= exact_powers_of_10[parts.exponent];
+        result *= replica_exact_powers_of_ten[parts.exponent];
       *value = parts.negative ? -result : result;
       return REPLICA_READ_OK;
     }
@@ -604,7 +603,7 @@ replica_read_timestamp (const char *text, gsize length, gint64 *time_us)
   if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month (year, month) || hour > 23
       || minute > 59 || second > 59)
     return REPLICA_READ_RANGE;
-  days = days_from_date (year, month, day);
+  days = replica_days_from_date (year, month, day);
   seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
   if (seconds < FIRST_DAY * SECONDS_PER_DAY || seconds >= END_DAY * SECONDS_PER_DAY)
     return REPLICA_READ_RANGE;

@@ -22,6 +22,14 @@ gsize replica_write_decimal (char *buffer, ReplicaInt128 unscaled, guint scale);
 gsize replica_write_double (char *buffer, double value); /* finite; shortest that round-trips, JSON syntax */
 gsize replica_write_timestamp (char *buffer, gint64 time_us);
 
+/* 10^0 to 10^19; and to 10^22 as doubles, which hold those exactly. */
+extern const guint64 replica_powers_of_ten[20];
+extern const double replica_exact_powers_of_ten[23];
+
+/* Days since 1970-01-01 in the proleptic Gregorian calendar; month and day from 1. */
+gint64 replica_days_from_date (gint64 year, guint month, guint day);
+void replica_date_from_days (gint64 days, gint64 *year, guint *month, guint *day);
+
 ReplicaReadResult replica_read_int64 (const char *text, gsize length, gint64 *value);
 /* JSON number syntax, also with an exponent as long as the value is exact at @scale: "1e2", "1.50" at scale 1. */
 ReplicaReadResult replica_read_decimal (const char *text, gsize length, guint scale, gint64 *unscaled);

@@ -5,13 +5,12 @@
 #include "syn-catalog-private.h"
 
 #include "replica-number.h"
+#include "syn-duration.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-suggest.h"
 
 #include <string.h>
-
-#define LONGEST_DURATION_US (G_GINT64_CONSTANT (3660) * 86400 * G_USEC_PER_SEC)
 
 void
 syn_loader_set_context (SynLoader *self, const char *format, ...)
@@ -220,30 +219,6 @@ syn_loader_get_speed (SynLoader *self, const SynJson *object, double *value, GEr
   return TRUE;
 }
 
-static gboolean
-read_duration (const char *text, gint64 *value_us)
-{
-  static const struct {
-    const char *unit;
-    gint64 us;
-  } units[] = {
-    { "ms", 1000 },
-    { "s", G_USEC_PER_SEC },
-    { "m", 60 * (gint64)G_USEC_PER_SEC },
-    { "h", 3600 * (gint64)G_USEC_PER_SEC },
-    { "d", 86400 * (gint64)G_USEC_PER_SEC },
-  };
-  gsize n_digits = strspn (text, "0123456789");
-  gint64 number;
-
-  if (replica_read_int64 (text, n_digits, &number) != REPLICA_READ_OK || number == 0)
-    return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS (units); i++)
-    if (strcmp (text + n_digits, units[i].unit) == 0)
-      return !__builtin_mul_overflow (number, units[i].us, value_us) && *value_us <= LONGEST_DURATION_US;
-  return FALSE;
-}
-
 gboolean
 syn_loader_get_duration (SynLoader *self,
                          const SynJson *object,
@@ -256,10 +231,9 @@ syn_loader_get_duration (SynLoader *self,
 
   if (!syn_loader_get_string (self, object, name, required, &text, error))
     return FALSE;
-  if (text != NULL && !read_duration (text, value_us))
+  if (text != NULL && !syn_duration_parse (text, value_us))
     return syn_loader_fail (self, syn_json_get (object, name)->line, error,
-                            "\"%s\": expected a duration such as \"500ms\", \"1s\", \"2m\", \"1h\" or \"1d\" "
-                            "(at most 3660 days), found \"%.40s\"",
+                            "\"%s\": expected " SYN_DURATION_EXPECTED ", found \"%.40s\"",
                             name, text);
   return TRUE;
 }

@@ -36,14 +36,6 @@ syn_projection_spec_free (SynProjectionSpec *self)
   g_free (self);
 }
 
-static char *
-suggest_field (const SynSourceSpec *source, const char *name)
-{
-  const char *near = syn_schema_suggest (source->schema, name);
-
-  return near != NULL ? g_strdup_printf ("; did you mean \"%s\"?", near) : g_strdup ("");
-}
-
 static gboolean
 load_from (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error)
 {
@@ -91,7 +83,7 @@ load_key (SynLoader *self, SynProjectionSpec *projection, const SynJson *object,
       field = syn_schema_find (source->schema, item->text);
       if (field < 0)
         {
-          g_autofree char *near = suggest_field (source, item->text);
+          g_autofree char *near = syn_schema_suggest (source->schema, item->text);
 
           return syn_loader_fail (self, item->line, error, "\"key\": the source \"%s\" has no field \"%s\"%s",
                                   source->name, item->text, near);
@@ -128,7 +120,7 @@ load_window (SynLoader *self, SynProjectionSpec *projection, const SynJson *obje
   projection->time_field = syn_schema_find (source->schema, on);
   if (projection->time_field < 0)
     {
-      g_autofree char *near = suggest_field (source, on);
+      g_autofree char *near = syn_schema_suggest (source->schema, on);
 
       return syn_loader_fail (self, syn_json_get (window, "on")->line, error,
                               "\"on\": the source \"%s\" has no field \"%s\"%s", source->name, on, near);

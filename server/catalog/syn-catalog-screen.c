@@ -67,15 +67,14 @@ check_sort (SynLoader *self, const SynJson *object, const SynProjectionSpec *pro
   for (guint i = 0; names[i] != NULL; i++)
     {
       const char *name = names[i][0] == '-' ? names[i] + 1 : names[i];
-      const char *near;
+      g_autofree char *near = NULL;
 
       if (syn_schema_find (projection->schema, name) >= 0)
         continue;
       near = syn_schema_suggest (projection->schema, name);
       return syn_loader_fail (self, sort->line, error,
-                              "\"sort\": the projection \"%s\" has no column \"%s\"%s%s%s", projection->name,
-                              name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                              near != NULL ? "\"?" : "");
+                              "\"sort\": the projection \"%s\" has no column \"%s\"%s", projection->name,
+                              name, near);
     }
   return TRUE;
 }

@@ -202,11 +202,10 @@ load_builtin_fields (SynLoader *self,
 
       if (index < 0)
         {
-          const char *near = syn_schema_suggest (source->schema, fields->names[i]);
+          g_autofree char *near = syn_schema_suggest (source->schema, fields->names[i]);
 
-          return syn_loader_fail (self, fields->name_lines[i], error, "this source has no field \"%s\"%s%s%s",
-                                  fields->names[i], near != NULL ? "; did you mean \"" : "",
-                                  near != NULL ? near : "", near != NULL ? "\"?" : "");
+          return syn_loader_fail (self, fields->name_lines[i], error, "this source has no field \"%s\"%s",
+                                  fields->names[i], near);
         }
       type = syn_column_spec_type_to_string (&source->schema->columns[index]);
       if (fields->items[i]->kind != SYN_JSON_STRING || strcmp (fields->items[i]->text, type) != 0)

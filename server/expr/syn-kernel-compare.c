@@ -2,6 +2,7 @@
  *
  * Comparisons: a loop for each operator and representation, chosen once a column. Pure functions over arrays;
  * any thread. */
+#include "replica-text.h"
 #include "syn-program-private.h"
 
 #include <string.h>
@@ -170,14 +171,6 @@ entry_length (const ReplicaColumn *column, guint32 code)
   return column->dict_offsets[code + 1] - column->dict_offsets[code] - 1;
 }
 
-static inline int
-order_bytes (const char *a, gsize n_a, const char *b, gsize n_b)
-{
-  int order = memcmp (a, b, MIN (n_a, n_b));
-
-  return order != 0 ? order : n_a < n_b ? -1 : n_a > n_b;
-}
-
 void
 syn_kernel_compare_string (const SynStep *step,
                            const ReplicaColumn *const *args,
@@ -194,7 +187,7 @@ syn_kernel_compare_string (const SynStep *step,
     memset (data, 0, n_rows);
   else
     COMPARE_ROWS (step->op,
-                  order_bytes (a->dict_bytes + a->dict_offsets[x[i]], entry_length (a, x[i]),
+                  replica_compare_text (a->dict_bytes + a->dict_offsets[x[i]], entry_length (a, x[i]),
                                b->dict_bytes + b->dict_offsets[y[i]], entry_length (b, y[i])),
                   0)
   syn_register_mask_bools (out, n_rows);
@@ -229,7 +222,7 @@ test_entries (const SynStep *step, const ReplicaColumn *column, guint8 *answers)
   else
     for (guint k = 0; k < column->n_dict; k++)
       answers[k] =
-          (guint8)decide (step->op, order_bytes (column->dict_bytes + column->dict_offsets[k],
+          (guint8)decide (step->op, replica_compare_text (column->dict_bytes + column->dict_offsets[k],
                                                  entry_length (column, k), step->text, step->text_length));
 }
 

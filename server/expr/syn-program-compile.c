@@ -33,11 +33,10 @@ compile_name (SynCompiler *self, const SynExpr *expr, SynValue *value, GError **
 
   if (index < 0)
     {
-      const char *near = syn_schema_suggest (self->schema, expr->name);
+      g_autofree char *near = syn_schema_suggest (self->schema, expr->name);
 
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: no column \"%s\"%s%s%s", expr->position,
-                   expr->name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                   near != NULL ? "\"?" : "");
+      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: no column \"%s\"%s", expr->position,
+                   expr->name, near);
       return FALSE;
     }
   column = &self->schema->columns[index];

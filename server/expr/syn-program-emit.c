@@ -12,12 +12,8 @@
 gint64
 syn_power_of_ten (guint exponent)
 {
-  gint64 power = 1;
-
   g_assert (exponent <= REPLICA_DECIMAL_SCALE_MAX);
-  while (exponent-- > 0)
-    power *= 10;
-  return power;
+  return (gint64)replica_powers_of_ten[exponent];
 }
 
 static guint

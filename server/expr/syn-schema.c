@@ -49,7 +49,7 @@ syn_schema_find (const SynSchema *self, const char *name)
   return -1;
 }
 
-const char *
+char *
 syn_schema_suggest (const SynSchema *self, const char *name)
 {
   SynSuggest suggest;
@@ -57,7 +57,7 @@ syn_schema_suggest (const SynSchema *self, const char *name)
   syn_suggest_init (&suggest, name);
   for (guint i = 0; i < self->n_columns; i++)
     syn_suggest_add (&suggest, self->columns[i].name);
-  return suggest.best;
+  return syn_suggest_dup_text (&suggest);
 }
 
 SynSchema *

@@ -23,8 +23,8 @@ typedef struct {
 SynSchema *syn_schema_new (void);
 void syn_schema_add (SynSchema *self, const char *name, ReplicaType type, guint scale, gboolean is_key);
 int syn_schema_find (const SynSchema *self, const char *name); /* -1 */
-/* The nearest name, for "did you mean"; NULL when none is near. */
-const char *syn_schema_suggest (const SynSchema *self, const char *name);
+/* `; did you mean "last"?`, or the empty string when no name is near. (transfer full) */
+char *syn_schema_suggest (const SynSchema *self, const char *name);
 SynSchema *syn_schema_copy (const SynSchema *self);
 void syn_schema_free (SynSchema *self);
 /* "decimal(4)", "int64", …; with its inverse. FALSE sets SYN_ERROR_INVALID, naming what was expected. */

@@ -198,16 +198,15 @@ syn_event_reader_fail_unknown (
   g_autoptr (SynSchema) names = syn_schema_new ();
   g_autofree char *cut = g_utf8_make_valid (name, (gssize) MIN (length, 64));
   g_autofree char *shown = g_strescape (cut, NULL);
-  const char *near;
+  g_autofree char *near = NULL;
 
   for (guint i = 0; i < self->n_columns; i++)
     syn_schema_add (names, self->columns[i].name, REPLICA_TYPE_STRING, 0, FALSE);
-  near = length <= 64 ? syn_schema_suggest (names, cut) : NULL;
+  near = length <= 64 ? syn_schema_suggest (names, cut) : g_strdup ("");
   g_free (self->unknown_field);
   self->unknown_field = g_strdup (cut);
-  return syn_event_reader_fail (self, at, NULL, "unknown %s \"%s%s\" of source \"%s\"%s%s%s", kind, shown,
-                                length > 64 ? "…" : "", self->source->name, near != NULL ? "; did you mean \"" : "",
-                                near != NULL ? near : "", near != NULL ? "\"?" : "");
+  return syn_event_reader_fail (self, at, NULL, "unknown %s \"%s%s\" of source \"%s\"%s", kind, shown,
+                                length > 64 ? "…" : "", self->source->name, near);
 }
 
 void

@@ -21,8 +21,6 @@ typedef struct
   gint64 day_us;
 } SynDayCache;
 
-extern const gint64 syn_powers_of_ten[19];
-extern const double syn_double_powers_of_ten[23];
 
 /* A byte eight times: times 0x01…01. */
 #define SYN_ONES G_GUINT64_CONSTANT (0x0101010101010101)
@@ -69,7 +67,7 @@ syn_scan_digits (const char *p, const char *end, guint64 *digits)
       w = ((w & G_GUINT64_CONSTANT (0x000000ff000000ff)) * G_GUINT64_CONSTANT (0x000f424000000064)
            + ((w >> 16) & G_GUINT64_CONSTANT (0x000000ff000000ff)) * G_GUINT64_CONSTANT (0x0000271000000001))
           >> 32;
-      *digits = *digits * (guint64) syn_powers_of_ten[n] + w;
+      *digits = *digits * replica_powers_of_ten[n] + w;
       p += n;
       if (G_LIKELY (n < 8))
         return p;
@@ -131,14 +129,14 @@ syn_value_read_number (
     case REPLICA_TYPE_DECIMAL:
       if (number.n_fraction > field->scale || number.n_digits + field->scale - number.n_fraction > 18)
         return NULL;
-      value = (gint64) number.digits * syn_powers_of_ten[field->scale - number.n_fraction];
+      value = (gint64) number.digits * (gint64) replica_powers_of_ten[field->scale - number.n_fraction];
       break;
     case REPLICA_TYPE_DOUBLE:
 #if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ == 0
       /* Exact operands and one correctly rounded division: the nearest double (Clinger 1990). */
       if (number.digits <= G_GUINT64_CONSTANT (1) << 53)
         {
-          double d = (double) number.digits / syn_double_powers_of_ten[number.n_fraction];
+          double d = (double) number.digits / replica_exact_powers_of_ten[number.n_fraction];
           syn_event_builder_put_double (builder, index, number.negative ? -d : d);
           return p;
         }
@@ -150,7 +148,7 @@ syn_value_read_number (
           || __builtin_mul_overflow ((gint64) number.digits, field->unit_us_num, &value))
         return NULL;
       if (number.n_fraction > 0 || field->unit_us_den != 1)
-        value /= field->unit_us_den * syn_powers_of_ten[number.n_fraction];
+        value /= field->unit_us_den * (gint64) replica_powers_of_ten[number.n_fraction];
       if (__builtin_add_overflow (value, field->epoch_us, &value))
         return NULL;
       if (value < G_GINT64_CONSTANT (-62135596800000000) || value > G_GINT64_CONSTANT (253402300799999999))
@@ -207,9 +205,9 @@ syn_scan_plain_time (const SynDayCache *cache, const char *p, const char *end, g
       if (n == 0 || n > 18)
         return NULL;
       if (n < 6)
-        micros *= (guint64) syn_powers_of_ten[6 - n];
+        micros *= replica_powers_of_ten[6 - n];
       else if (n > 6)
-        micros /= (guint64) syn_powers_of_ten[n - 6];
+        micros /= replica_powers_of_ten[n - 6];
     }
   if (*p != 'Z')
     return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Schemas, types as text, and suggestions. */
+#include "syn-duration.h"
 #include "syn-error.h"
 #include "syn-schema.h"
 #include "syn-suggest.h"
@@ -76,14 +77,18 @@ test_schema (void)
 {
   g_autoptr (SynSchema) schema = syn_schema_new ();
   g_autoptr (SynSchema) copy = NULL;
+  g_autofree char *none = NULL, *near = NULL;
 
   g_assert_cmpint (syn_schema_find (schema, "a"), ==, -1);
-  g_assert_null (syn_schema_suggest (schema, "a"));
+  none = syn_schema_suggest (schema, "a");
+  g_assert_cmpstr (none, ==, "");
   for (guint i = 0; i < 100; i++)
     {
       g_autofree char *name = g_strdup_printf ("column-%u", i);
       syn_schema_add (schema, name, i % 2 ? REPLICA_TYPE_DECIMAL : REPLICA_TYPE_STRING, 7, i == 3);
     }
+  near = syn_schema_suggest (schema, "colunm-3");
+  g_assert_cmpstr (near, ==, "; did you mean \"column-3\"?");
   copy = syn_schema_copy (schema);
   g_assert_cmpuint (copy->n_columns, ==, 100);
   for (guint i = 0; i < 100; i++)
@@ -126,6 +131,28 @@ test_suggest (void)
     }
 }
 
+static void
+test_durations (void)
+{
+  static const struct {
+    const char *text;
+    gint64 us; /* 0: none */
+  } cases[] = {
+    { "500ms", 500000 }, { "1s", 1000000 }, { "2m", 120000000 }, { "1h", G_GINT64_CONSTANT (3600000000) },
+    { "3660d", SYN_LONGEST_DURATION_US }, { "3661d", 0 }, { "0s", 0 }, { "-1s", 0 }, { "5", 0 }, { "", 0 }, { "m", 0 },
+    { "1.5h", 0 }, { " 1h", 0 }, { "1 h", 0 }, { "1h30m", 0 }, { "1M", 0 }, { "99999999999999999999d", 0 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      gint64 us = 0;
+
+      g_assert_cmpint (syn_duration_parse (cases[i].text, &us), ==, cases[i].us != 0);
+      if (cases[i].us != 0)
+        g_assert_cmpint (us, ==, cases[i].us);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -134,5 +161,6 @@ main (int argc, char **argv)
   g_test_add_func ("/schema/bad-types", test_bad_types);
   g_test_add_func ("/schema/columns", test_schema);
   g_test_add_func ("/schema/suggest", test_suggest);
+  g_test_add_func ("/schema/durations", test_durations);
   return g_test_run ();
 }

@@ -20,6 +20,7 @@
 #define SYN_MAX_CATALOG_BYTES (16u << 20)
 #define SYN_MAX_FIELDS 256
 #define SYN_MAX_COLUMNS 256
+#define SYN_MAX_INPUTS 64                    /* sources of one projection */
 #define SYN_MAX_NAME_BYTES 128
 #define SYN_MAX_SOURCES 4096
 #define SYN_MAX_PROJECTIONS 65536

@@ -50,6 +50,17 @@ fail_column (Columns *self, guint index, GError **error)
 
 /* ---- aggregates ---- */
 
+/* A field that only some of the sources have. */
+static void
+check_common (const SynExpr *node, gpointer user_data)
+{
+  Columns *self = user_data;
+  g_autofree char *why = syn_loader_explain_field (self->projection, syn_expr_get_name (node));
+
+  if (why != NULL)
+    fail_at (self, node, "%s", why);
+}
+
 /* The index of the aggregate that @call asks for, -1 with self->error. */
 static int
 add_aggregate (Columns *self, SynExpr *call)
@@ -60,7 +71,8 @@ add_aggregate (Columns *self, SynExpr *call)
 
   if (known != NULL)
     return GPOINTER_TO_INT (known) - 1;
-  if (!syn_aggregate_spec_init (&spec, call, self->projection->source->schema, &self->error))
+  syn_expr_foreach_name (call, check_common, self);
+  if (self->error != NULL || !syn_aggregate_spec_init (&spec, call, self->projection->fields, &self->error))
     return -1;
   g_array_append_val (self->aggregates, spec);
   g_hash_table_insert (self->by_text, g_steal_pointer (&text), GINT_TO_POINTER (self->aggregates->len));
@@ -104,12 +116,15 @@ static void
 check_name (const SynExpr *node, gpointer user_data)
 {
   Columns *self = user_data;
-  const SynSchema *fields = self->projection->source->schema;
+  const SynSchema *fields = self->projection->fields;
   const char *name = syn_expr_get_name (node);
   g_autofree char *near = NULL;
   SynSuggest suggest;
 
   if (is_own_name (self, name))
+    return;
+  check_common (node, self);
+  if (self->error != NULL)
     return;
   if (syn_schema_find (fields, name) >= 0)
     {
@@ -278,7 +293,7 @@ compile_columns (Columns *self, GError **error)
 static void
 add_key_column (SynProjectionSpec *projection, guint field)
 {
-  const SynFieldSpec *spec = &projection->source->fields[field];
+  const SynColumnSpec *spec = &projection->fields->columns[field];
 
   syn_schema_add (projection->work, spec->name, spec->type, spec->scale, TRUE);
   syn_schema_add (projection->schema, spec->name, spec->type, spec->scale, TRUE);
@@ -312,7 +327,6 @@ add_names (Columns *self, GError **error)
                                 "column \"%s\" has the name of a key column", columns->names[i]);
       projection->outputs[projection->n_outputs++] = (SynOutputSpec){
         .name = g_strdup (columns->names[i]),
-        .text = g_strdup (columns->items[i]->text),
         .aggregate = -1,
       };
     }

@@ -125,6 +125,17 @@ gboolean syn_loader_check_column_name (
 /* ---- what is loaded ---- */
 gboolean syn_loader_add_source (SynLoader *self, const SynJson *object, GError **error);
 gboolean syn_loader_add_projection (SynLoader *self, const SynJson *object, GError **error);
+/* `"from"`: sets inputs and fields. */
+gboolean syn_loader_add_inputs (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error);
+/* Why a name that is a field of some of the sources is none of the projection's; NULL: it is one, or no source has it. */
+char *syn_loader_explain_field (const SynProjectionSpec *projection, const char *name);
+/* The index of a field, or -1 with an error that names @member, at the line of @where. */
+int syn_loader_find_field (SynLoader *self,
+                           const SynProjectionSpec *projection,
+                           const SynJson *where,
+                           const char *member,
+                           const char *name,
+                           GError **error);
 gboolean syn_loader_add_columns (SynLoader *self,
                                  SynProjectionSpec *projection,
                                  const SynJson *columns,

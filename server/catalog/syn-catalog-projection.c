@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The projections of a catalog: source, key, window, which events count. Their columns are
+ * The projections of a catalog: key, window, which events count. Their sources are syn-catalog-input.c's, their columns
  * syn-catalog-column.c's. One loader, one thread. */
 #include "syn-catalog-private.h"
 
+#include "syn-error.h"
 #include "syn-limits.h"
-#include "syn-suggest.h"
 
 #include <string.h>
 
@@ -22,10 +22,13 @@ syn_projection_spec_free (SynProjectionSpec *self)
   for (guint i = 0; i < self->n_outputs; i++)
     {
       g_free (self->outputs[i].name);
-      g_free (self->outputs[i].text);
       g_clear_pointer (&self->outputs[i].program, syn_program_unref);
     }
   g_clear_pointer (&self->where, syn_program_unref);
+  for (guint i = 0; i < self->n_inputs; i++)
+    g_free (self->inputs[i].columns);
+  g_free (self->inputs);
+  g_clear_pointer (&self->fields, syn_schema_free);
   syn_schema_free (self->work);
   syn_schema_free (self->schema);
   g_free (self->name);
@@ -37,35 +40,8 @@ syn_projection_spec_free (SynProjectionSpec *self)
 }
 
 static gboolean
-load_from (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error)
-{
-  g_autofree char *near = NULL;
-  const char *from = NULL;
-  SynSuggest suggest;
-
-  if (!syn_loader_get_string (self, object, "from", TRUE, &from, error))
-    return FALSE;
-  projection->source = g_hash_table_lookup (self->catalog->sources_by_name, from);
-  if (projection->source != NULL)
-    return TRUE;
-  if (g_hash_table_contains (self->projection_names, from))
-    return syn_loader_fail (self, syn_json_get (object, "from")->line, error,
-                            "\"from\": \"%s\" is a projection; projections are made from sources. To ask "
-                            "something of a projection, poll it with a "
-                            "query, as in %s?where=…",
-                            from, from);
-  syn_suggest_init (&suggest, from);
-  for (guint i = 0; i < self->catalog->sources->len; i++)
-    syn_suggest_add (&suggest, ((SynSourceSpec *)g_ptr_array_index (self->catalog->sources, i))->name);
-  near = syn_suggest_dup_text (&suggest);
-  return syn_loader_fail (self, syn_json_get (object, "from")->line, error,
-                          "\"from\": there is no source \"%s\"%s", from, near);
-}
-
-static gboolean
 load_key (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error)
 {
-  const SynSourceSpec *source = projection->source;
   const SynJson *key;
 
   if (!syn_loader_get_array (self, object, "key", 0, SYN_MAX_COLUMNS, &key, error))
@@ -80,15 +56,10 @@ load_key (SynLoader *self, SynProjectionSpec *projection, const SynJson *object,
 
       if (!syn_loader_check_kind (self, item, "an entry of \"key\"", SYN_JSON_STRING, error))
         return FALSE;
-      field = syn_schema_find (source->schema, item->text);
+      field = syn_loader_find_field (self, projection, item, "key", item->text, error);
       if (field < 0)
-        {
-          g_autofree char *near = syn_schema_suggest (source->schema, item->text);
-
-          return syn_loader_fail (self, item->line, error, "\"key\": the source \"%s\" has no field \"%s\"%s",
-                                  source->name, item->text, near);
-        }
-      if (source->fields[field].type == REPLICA_TYPE_DOUBLE)
+        return FALSE;
+      if (projection->fields->columns[field].type == REPLICA_TYPE_DOUBLE)
         return syn_loader_fail (
             self, item->line, error,
             "\"key\": \"%s\" is a double, which does not compare exactly; declare it as a decimal",
@@ -105,7 +76,6 @@ static gboolean
 load_window (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error)
 {
   static const char *const members[] = { "every", "on", "keep", NULL };
-  const SynSourceSpec *source = projection->source;
   const SynJson *window = syn_json_get (object, "window");
   const char *on = NULL;
 
@@ -117,18 +87,13 @@ load_window (SynLoader *self, SynProjectionSpec *projection, const SynJson *obje
       || !syn_loader_get_duration (self, window, "keep", FALSE, &projection->keep_us, error)
       || !syn_loader_get_string (self, window, "on", TRUE, &on, error))
     return FALSE;
-  projection->time_field = syn_schema_find (source->schema, on);
+  projection->time_field = syn_loader_find_field (self, projection, syn_json_get (window, "on"), "on", on, error);
   if (projection->time_field < 0)
-    {
-      g_autofree char *near = syn_schema_suggest (source->schema, on);
-
-      return syn_loader_fail (self, syn_json_get (window, "on")->line, error,
-                              "\"on\": the source \"%s\" has no field \"%s\"%s", source->name, on, near);
-    }
-  if (source->fields[projection->time_field].type != REPLICA_TYPE_TIMESTAMP)
+    return FALSE;
+  if (projection->fields->columns[projection->time_field].type != REPLICA_TYPE_TIMESTAMP)
     {
       g_autofree char *type =
-          syn_column_spec_type_to_string (&source->schema->columns[projection->time_field]);
+          syn_column_spec_type_to_string (&projection->fields->columns[projection->time_field]);
 
       return syn_loader_fail (self, syn_json_get (window, "on")->line, error,
                               "\"on\": a window needs a timestamp; \"%s\" is %s", on, type);
@@ -141,6 +106,21 @@ load_window (SynLoader *self, SynProjectionSpec *projection, const SynJson *obje
       return syn_loader_fail (self, syn_json_get (window, "on")->line, error,
                               "\"%s\" is in the key, and the window's column would have the same name", on);
   return TRUE;
+}
+
+typedef struct {
+  const SynProjectionSpec *projection;
+  GError **error;
+} FieldCheck;
+
+static void
+check_field (const SynExpr *name, gpointer user_data)
+{
+  const FieldCheck *check = user_data;
+  g_autofree char *why = *check->error == NULL ? syn_loader_explain_field (check->projection, syn_expr_get_name (name)) : NULL;
+
+  if (why != NULL)
+    g_set_error (check->error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: %s", syn_expr_get_position (name), why);
 }
 
 static gboolean
@@ -156,7 +136,13 @@ load_where (SynLoader *self, SynProjectionSpec *projection, const SynJson *objec
     return TRUE;
   expr = syn_expr_parse (text, &cause);
   if (expr != NULL)
-    projection->where = syn_program_compile (expr, projection->source->schema, &cause);
+    {
+      FieldCheck check = { projection, &cause };
+
+      syn_expr_foreach_name (expr, check_field, &check);
+      if (cause == NULL)
+        projection->where = syn_program_compile (expr, projection->fields, &cause);
+    }
   if (projection->where == NULL)
     return syn_loader_fail_part (self, syn_json_get (object, "where")->line, error, cause->message,
                                  "\"where\"");
@@ -184,7 +170,7 @@ syn_loader_add_projection (SynLoader *self, const SynJson *object, GError **erro
       || !syn_loader_check_members (self, object, members, NULL, NULL, error))
     return FALSE;
   projection->name = g_strdup (name);
-  if (!load_from (self, projection, object, error) || !load_key (self, projection, object, error)
+  if (!syn_loader_add_inputs (self, projection, object, error) || !load_key (self, projection, object, error)
       || !load_window (self, projection, object, error) || !load_where (self, projection, object, error)
       || !syn_loader_get_int (self, object, "min_interval_ms", SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS,
                               &min_interval_ms, error))

@@ -52,22 +52,30 @@ typedef struct {
 /* One column: an expression over the aggregates (named "$0", "$1", …), the key columns and other columns. */
 typedef struct {
   char *name;
-  char *text;           /* as written */
   int aggregate;        /* the index of the one aggregate it is, or -1: evaluate @program */
   SynProgram *program;  /* over SynProjectionSpec.work; never NULL */
   ReplicaType type;
   guint8 scale;
 } SynOutputSpec;
 
+/* One of the sources of a projection. */
+typedef struct {
+  const SynSourceSpec *source;
+  guint *columns;   /* of each of the projection's fields: which of the source's it is */
+  gboolean is_same; /* the projection's fields are the source's, in its order */
+} SynInputSpec;
+
 typedef struct {
   char *name;                   /* the path */
-  const SynSourceSpec *source;
+  guint n_inputs;               /* at least 1 */
+  SynInputSpec *inputs;         /* ordered by the names of the sources */
+  SynSchema *fields;            /* those that all of the inputs have, with equal name and type */
   guint n_keys;                 /* may be 0: one row, or one a window */
-  guint *keys;                  /* field indexes; NULL without */
+  guint *keys;                  /* indexes of fields; NULL without */
   gint64 window_us;             /* 0: none; tumbling, aligned to 1970 */
   gint64 keep_us;               /* windows: how much of the past is kept, counted back from the newest event time; 0: all */
-  int time_field;               /* windows: `"on"` */
-  SynProgram *where;            /* (nullable): events that count, over the source's schema */
+  int time_field;               /* windows: `"on"`, an index of fields */
+  SynProgram *where;            /* (nullable): events that count, over the fields */
   guint n_aggregates;
   SynAggregateSpec *aggregates;
   guint n_outputs;
@@ -91,6 +99,8 @@ const SynSourceSpec *syn_catalog_find_source (SynCatalog *self, const char *name
 guint syn_catalog_get_n_projections (SynCatalog *self);
 const SynProjectionSpec *syn_catalog_get_projection (SynCatalog *self, guint index);
 const SynProjectionSpec *syn_catalog_find_projection (SynCatalog *self, const char *name);
+/* The input of a projection that a source is; -1: none. */
+int syn_projection_spec_find_input (const SynProjectionSpec *self, const SynSourceSpec *source);
 /* The body of GET /v1/screens: {"screens":[{"name","title","panels":[{"kind","path","title","sort","follows"}]}]} */
 const char *syn_catalog_get_screens_json (SynCatalog *self, gsize *length);
 guint syn_catalog_get_n_screens (SynCatalog *self);

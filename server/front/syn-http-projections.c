@@ -36,8 +36,16 @@ append_spec (GString *json, const SynProjectionSpec *spec)
       syn_json_append_string (json, type);
       g_string_append_c (json, '}');
     }
-  g_string_append_printf (json, "],\"min_interval_ms\":%u,\"source\":", spec->min_interval_ms);
-  syn_json_append_string (json, spec->source->name);
+  g_string_append_printf (json, "],\"min_interval_ms\":%u", spec->min_interval_ms);
+  g_string_append (json, spec->n_inputs == 1 ? ",\"source\":" : ",\"sources\":[");
+  for (guint i = 0; i < spec->n_inputs; i++)
+    {
+      if (i > 0)
+        g_string_append_c (json, ',');
+      syn_json_append_string (json, spec->inputs[i].source->name);
+    }
+  if (spec->n_inputs > 1)
+    g_string_append_c (json, ']');
   if (spec->window_us > 0)
     {
       g_string_append_printf (json,
@@ -46,7 +54,7 @@ append_spec (GString *json, const SynProjectionSpec *spec)
         g_string_append_printf (json, "%" G_GINT64_FORMAT ",\"on\":", spec->keep_us);
       else
         g_string_append (json, "null,\"on\":");
-      syn_json_append_string (json, spec->source->fields[spec->time_field].name);
+      syn_json_append_string (json, spec->fields->columns[spec->time_field].name);
       g_string_append_c (json, '}');
     }
   g_string_append_c (json, '}');

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The always-on grain "projection/PATH": takes batches from its source into its table, and shows the table through its
+ * The always-on grain "projection/PATH": takes batches from its sources into its table, and shows the table through its
  * outlet. Non-reentrant: a batch is applied whole before it is acknowledged and before the next poll is looked at, so a
  * snapshot's frontier is exact. */
 #define G_LOG_DOMAIN "synoptic-projection"
@@ -84,7 +84,7 @@ apply (SynProjection *self, SynMessage *message)
   SynEventBatch *batch = syn_message_get_payload (message);
   SynTableCounts counts = { 0 };
 
-  if (batch == NULL || syn_event_batch_get_source (batch) != self->spec->source)
+  if (batch == NULL || syn_projection_spec_find_input (self->spec, syn_event_batch_get_source (batch)) < 0)
     {
       g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_INTERNAL, "projection \"%s\": a batch of another source",
                                               self->spec->name);

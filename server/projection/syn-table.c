@@ -18,7 +18,7 @@ struct _SynTable {
   const SynProjectionSpec *spec;
   SynKeyTable *keys;         /* (owned) */
   SynAggregate **aggregates; /* (owned): n_aggregates */
-  guint64 sequence;
+  guint64 *sequences;        /* (owned): of the last event of each input */
   gboolean has_newest;
   gint64 newest_start; /* windows: of any event that counted */
   gint64 oldest_start; /* no row's start is before this */
@@ -32,8 +32,9 @@ syn_table_new (const SynProjectionSpec *spec, guint max_rows, gsize max_text_byt
 
   self->spec = spec;
   for (guint i = 0; i < spec->n_keys; i++)
-    keys[i] = spec->source->schema->columns[spec->keys[i]];
+    keys[i] = spec->fields->columns[spec->keys[i]];
   self->keys = syn_key_table_new (keys, spec->n_keys, spec->window_us > 0, max_rows, max_text_bytes);
+  self->sequences = g_new0 (guint64, spec->n_inputs);
   self->aggregates = g_new0 (SynAggregate *, MAX (spec->n_aggregates, 1));
   for (guint i = 0; i < spec->n_aggregates; i++)
     self->aggregates[i] = syn_aggregate_new (&spec->aggregates[i], max_text_bytes);
@@ -46,6 +47,7 @@ syn_table_free (SynTable *self)
   for (guint i = 0; i < self->spec->n_aggregates; i++)
     syn_aggregate_free (self->aggregates[i]);
   g_free (self->aggregates);
+  g_free (self->sequences);
   syn_key_table_free (self->keys);
   g_free (self);
 }
@@ -54,12 +56,6 @@ guint
 syn_table_get_n_rows (const SynTable *self)
 {
   return syn_key_table_get_n_rows (self->keys);
-}
-
-guint64
-syn_table_get_sequence (const SynTable *self)
-{
-  return self->sequence;
 }
 
 /* ---- windows ---- */
@@ -150,6 +146,21 @@ remove_gone (SynTable *self)
 
 /* ---- batches ---- */
 
+/* The columns of @batch that are the fields of the projection, in their order. */
+static const ReplicaColumn *const *
+fields_of (const SynInputSpec *input, guint n_fields, SynEventBatch *batch, SynScratch *scratch)
+{
+  const ReplicaColumn *const *columns = syn_event_batch_get_columns (batch);
+  const ReplicaColumn **fields;
+
+  if (input->is_same)
+    return columns;
+  fields = syn_scratch_buffer (scratch, SYN_SCRATCH_POINTERS, n_fields * sizeof *fields);
+  for (guint i = 0; i < n_fields; i++)
+    fields[i] = columns[input->columns[i]];
+  return fields;
+}
+
 /* The rows of @events; those for which there is no room are taken out. */
 static guint
 assign_rows (SynTable *self, const ReplicaColumn *const *columns, guint32 *events, const gint64 *starts, guint n,
@@ -174,10 +185,10 @@ assign_rows (SynTable *self, const ReplicaColumn *const *columns, guint32 *event
 /* The time of each event of @batch, for aggregates that go by it: that of the window, or the source's own, or arrival; NULL when
  * none of them needs it. An event without a time arrived when it arrived. */
 static const gint64 *
-order_events (SynTable *self, SynEventBatch *batch)
+order_events (SynTable *self, const SynInputSpec *input, SynEventBatch *batch)
 {
   const SynProjectionSpec *spec = self->spec;
-  int time_field = spec->window_us > 0 ? spec->time_field : spec->source->time_field;
+  int time_field = spec->window_us > 0 ? (int) input->columns[spec->time_field] : input->source->time_field;
   guint n_events = syn_event_batch_get_n_events (batch);
   const ReplicaColumn *times;
   gboolean needed = FALSE;
@@ -201,9 +212,10 @@ void
 syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
 {
   const SynProjectionSpec *spec = self->spec;
-  const ReplicaColumn *const *columns = syn_event_batch_get_columns (batch);
+  guint input = (guint) syn_projection_spec_find_input (spec, syn_event_batch_get_source (batch));
   guint n_events = syn_event_batch_get_n_events (batch);
   SynScratch *scratch = syn_scratch_get ();
+  const ReplicaColumn *const *columns = fields_of (&spec->inputs[input], spec->fields->n_columns, batch, scratch);
   guint32 *events = syn_scratch_buffer (scratch, SYN_SCRATCH_EVENTS, (gsize) n_events * sizeof *events);
   guint32 *rows = syn_scratch_buffer (scratch, SYN_SCRATCH_ROWS, (gsize) n_events * sizeof *rows);
   gint64 *starts = NULL;
@@ -222,7 +234,7 @@ syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
     }
   n = assign_rows (self, columns, events, starts, n, rows, counts);
   counts->applied += n;
-  order_us = order_events (self, batch);
+  order_us = order_events (self, &spec->inputs[input], batch);
 
   for (guint i = 0; i < spec->n_aggregates && n > 0; i++)
     {
@@ -239,7 +251,7 @@ syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
   syn_key_table_compact (self->keys, FALSE);
   for (guint i = 0; i < spec->n_aggregates; i++)
     syn_aggregate_compact (self->aggregates[i], syn_table_get_n_rows (self), FALSE);
-  self->sequence = syn_event_batch_get_last_sequence (batch);
+  self->sequences[input] = syn_event_batch_get_last_sequence (batch);
 }
 
 /* ---- snapshots ---- */
@@ -311,7 +323,8 @@ syn_table_make_snapshot (SynTable *self, ReplicaToken token, gint64 time_us, GEr
       column.n_rows = n_rows;
       replica_snapshot_builder_add (builder, &column);
     }
-  replica_snapshot_builder_add_frontier (builder, spec->source->name, self->sequence);
+  for (guint i = 0; i < spec->n_inputs; i++)
+    replica_snapshot_builder_add_frontier (builder, spec->inputs[i].source->name, self->sequences[i]);
   snapshot = replica_snapshot_builder_finish (g_steal_pointer (&builder), &local_error);
   if (snapshot == NULL)
     g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "projection \"%s\": %s", spec->name, local_error->message);

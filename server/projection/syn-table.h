@@ -23,11 +23,10 @@ typedef struct {
 #define SYN_TABLE_MAX_TEXT_BYTES (1u << 30)
 SynTable *syn_table_new (const SynProjectionSpec *spec, guint max_rows, gsize max_text_bytes);
 void syn_table_free (SynTable *self);
-/* Applies all of @batch, which must be of the projection's source. Adds to @counts. Room is judged as of the end of the batch
+/* Applies all of @batch, which must be of one of the projection's sources. Adds to @counts. Room is judged as of the end of the batch
  * before: buckets that fall out of `keep` are removed at the end of the batch that moved the newest one on. */
 void syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts);
 guint syn_table_get_n_rows (const SynTable *self);
-guint64 syn_table_get_sequence (const SynTable *self); /* of the last event applied; 0: none */
 /* Errors: SYN_ERROR_TOO_LARGE. */
 ReplicaSnapshot *syn_table_make_snapshot (SynTable *self, ReplicaToken token, gint64 time_us, GError **error);
 

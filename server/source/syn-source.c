@@ -297,7 +297,7 @@ source_activate (SynGrain *grain, const char *key, gpointer type_data, GError **
     {
       const SynProjectionSpec *projection = syn_catalog_get_projection (catalog, i);
 
-      if (projection->source == spec)
+      if (syn_projection_spec_find_input (projection, spec) >= 0)
         self->feeds[self->n_feeds++] = projection->name;
     }
   self->builder = syn_event_builder_new (spec);

@@ -41,7 +41,15 @@ check_projection (SynCatalog *catalog, const SynProjectionSpec *p)
   guint n_keys = p->n_keys + (p->window_us > 0);
   g_autofree guint8 *placed = g_new0 (guint8, p->n_outputs);
 
-  g_assert_true (syn_catalog_find_source (catalog, p->source->name) == p->source);
+  g_assert_cmpuint (p->n_inputs, >=, 1);
+  for (guint i = 0; i < p->n_inputs; i++)
+    {
+      const SynInputSpec *input = &p->inputs[i];
+
+      g_assert_true (syn_catalog_find_source (catalog, input->source->name) == input->source);
+      for (guint j = 0; j < p->fields->n_columns; j++)
+        g_assert_cmpstr (input->source->fields[input->columns[j]].name, ==, p->fields->columns[j].name);
+    }
   g_assert_cmpuint (p->n_outputs, >=, 1);
   g_assert_cmpuint (p->schema->n_columns, ==, n_keys + p->n_outputs);
   g_assert_cmpuint (p->work->n_columns, ==, n_keys + p->n_aggregates + p->n_outputs);

@@ -36,7 +36,7 @@ set_up (void)
   catalog = syn_catalog_parse ("fuzz.json", "/", json, -1, &error);
   g_assert_no_error (error);
   spec = syn_catalog_get_projection (catalog, 0);
-  builder = syn_event_builder_new (spec->source);
+  builder = syn_event_builder_new (spec->inputs[0].source);
   for (guint i = 0; i < G_N_ELEMENTS (symbols); i++)
     {
       if (symbols[i] != NULL)

@@ -13,6 +13,9 @@
 #define SIMULATOR(members) "{'sources':[\n{'name':'s','kind':'simulator',\n" members "}]}"
 #define HOST(members) "{'sources':[\n{'name':'s','kind':'host',\n" members "}]}"
 #define PROJECTION(members) "{'sources':[" TRADES "],'projections':[\n{'name':'p','from':'trades',\n" members "}]}"
+#define INPUTS(members) "{'sources':[{'name':'a','kind':'http','fields':{'symbol':'string','price':'decimal(4)','size':'int64','time':'timestamp'}}," \
+  "{'name':'b','kind':'http','fields':{'price':'decimal(2)','symbol':'string','time':'timestamp','extra':'int64'}}," \
+  "{'name':'c','kind':'http','fields':{'n':'bool'}}],'projections':[\n{'name':'p',\n" members "}]}"
 #define COLUMN(text) PROJECTION ("'key':['symbol'],'columns':{\n'x':'" text "'}")
 #define SCREEN(panels) \
   "{'sources':[" TRADES "],'projections':[" \
@@ -114,6 +117,18 @@ static const struct {
   { "{'sources':[" TRADES "],'projections':[\n{'name':'p','from':'trade','columns':{'n':'count()'}}]}", "2: projection 'p': 'from': there is no source 'trade'; did you mean 'trades'?" },
   { "{'sources':[" TRADES "],'projections':[{'name':'p','from':'q'},\n{'name':'q','from':'trades'}]}", "1: projection 'p': 'from': 'q' is a projection; projections are made from sources. To ask something of a projection, poll it with a query, as in q?where=…" },
   { "{'sources':[" TRADES "],'projections':[{'name':'p','from':'p'}]}", "1: projection 'p': 'from': 'p' is a projection" },
+  { INPUTS ("'from':[],'columns':{'n':'count()'}"), "3: projection 'p': 'from' is empty" },
+  { INPUTS ("'from':['a',\n3]"), "4: projection 'p': an entry of 'from': expected a string, found a number" },
+  { INPUTS ("'from':['a',\n'd']"), "4: projection 'p': 'from': there is no source 'd'" },
+  { INPUTS ("'from':['a','b','a']"), "3: projection 'p': 'from': 'a' is given twice" },
+  { INPUTS ("'from':['a','p']"), "3: projection 'p': 'from': 'p' is a projection" },
+  { INPUTS ("'from':['a','c'],'columns':{'n':'count()'}"), "3: projection 'p': 'from': these sources have no field in common" },
+  { INPUTS ("'from':['b','a'],'key':['size'],'columns':{'n':'count()'}"), "3: projection 'p': 'key': the source 'b' has no field 'size', which 'a' has" },
+  { INPUTS ("'from':['b','a'],'key':['symbl'],'columns':{'n':'count()'}"), "3: projection 'p': 'key': these sources have no field 'symbl'; did you mean 'symbol'?" },
+  { INPUTS ("'from':['b','a'],'window':{'every':'1s',\n'on':'extra'},'columns':{'n':'count()'}"), "4: projection 'p': 'on': the source 'a' has no field 'extra', which 'b' has" },
+  { INPUTS ("'from':['b','a'],\n'where':'symbol = 1 or price > 1','columns':{'n':'count()'}"), "4: projection 'p', 'where': column 15: 'price' is decimal(4) in the source 'a', but decimal(2) in 'b'" },
+  { INPUTS ("'from':['b','a'],\n'columns':{'n':'1 + sum(price*2)'}"), "4: projection 'p', column 'n': column 9: 'price' is decimal(4) in the source 'a', but decimal(2) in 'b'" },
+  { INPUTS ("'from':['b','a'],\n'columns':{'n':'extra*2'}"), "4: projection 'p', column 'n': column 1: the source 'a' has no field 'extra', which 'b' has" },
   { PROJECTION ("'key':['symbol']"), "2: projection 'p': 'columns' is missing" },
   { PROJECTION ("'columns':{}"), "3: projection 'p': 'columns' is empty" },
   { PROJECTION ("'columns':['count()']"), "3: projection 'p': 'columns': expected an object, found an array" },

@@ -53,7 +53,7 @@ int
 test_silo_apply (TestSilo *self, const char *projection, const char *events)
 {
   const SynProjectionSpec *spec = syn_catalog_find_projection (self->catalog, projection);
-  SynEventBatch *batch = test_batch (spec->source, self->next_sequence, events);
+  SynEventBatch *batch = test_batch (spec->inputs[0].source, self->next_sequence, events);
   int code = -1;
   SynCall call = {
     .type = SYN_PROJECTION_GRAIN,

@@ -17,7 +17,7 @@ make_base (SynCatalog *catalog, guint64 sequence, const char *events)
 {
   const SynProjectionSpec *spec = syn_catalog_get_projection (catalog, 0);
   g_autoptr (SynTable) table = syn_table_new (spec, 1000, 1 << 20);
-  g_autoptr (SynEventBatch) batch = test_batch (spec->source, sequence, events);
+  g_autoptr (SynEventBatch) batch = test_batch (spec->inputs[0].source, sequence, events);
   SynTableCounts counts = { 0 };
 
   syn_table_apply (table, batch, &counts);

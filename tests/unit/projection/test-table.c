@@ -42,7 +42,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Fixture, fixture_clear)
 static void
 apply (Fixture *self, const char *events)
 {
-  g_autoptr (SynEventBatch) batch = test_batch (self->spec->source, self->next_sequence, events);
+  g_autoptr (SynEventBatch) batch = test_batch (self->spec->inputs[0].source, self->next_sequence, events);
 
   self->next_sequence += syn_event_batch_get_n_events (batch);
   syn_table_apply (self->table, batch, &self->counts);
@@ -289,6 +289,43 @@ reference_add (Row *row, gboolean priced, gint64 price, gboolean sized, gint64 s
   row->priced = TRUE;
 }
 
+/* Several sources, whose fields differ in number and order: the rows are of all of them, the frontier is of each. */
+static void
+test_inputs (void)
+{
+  static const char json[] =
+      "{\"sources\":[{\"name\":\"nyse\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"price\":\"decimal(4)\",\"lot\":\"int64\"}},"
+      "{\"name\":\"lse\",\"kind\":\"http\",\"fields\":{\"isin\":\"string\",\"price\":\"decimal(4)\",\"symbol\":\"string\",\"lot\":\"double\"}}],"
+      "\"projections\":[{\"name\":\"p\",\"from\":[\"nyse\",\"lse\"],\"key\":[\"symbol\"],\"where\":\"price > 1\","
+      "\"columns\":{\"n\":\"count()\",\"last\":\"last(price)\"}}]}";
+  g_autoptr (SynCatalog) catalog = test_catalog (json);
+  const SynProjectionSpec *spec = syn_catalog_get_projection (catalog, 0);
+  g_autoptr (SynTable) table = syn_table_new (spec, MAX_ROWS, MAX_TEXT);
+  g_autoptr (SynEventBatch) first = test_batch (syn_catalog_find_source (catalog, "nyse"), 1, "A 2 7\nB 3 7\nA 1 1");
+  g_autoptr (SynEventBatch) second = test_batch (syn_catalog_find_source (catalog, "lse"), 41, "X1 5 C 0.5\nX2 6 A 0.5\nX3 0.5 B -");
+  g_autoptr (SynEventBatch) third = test_batch (syn_catalog_find_source (catalog, "nyse"), 4, "B 9 7");
+  g_autoptr (ReplicaSnapshot) snapshot = NULL;
+  g_autofree char *found = NULL;
+  SynTableCounts counts = { 0 };
+  guint64 sequence;
+
+  g_assert_cmpuint (spec->n_inputs, ==, 2);
+  g_assert_cmpstr (spec->inputs[0].source->name, ==, "lse"); /* by name */
+  g_assert_cmpuint (spec->fields->n_columns, ==, 2);
+  syn_table_apply (table, first, &counts);
+  syn_table_apply (table, second, &counts);
+  syn_table_apply (table, third, &counts);
+  g_assert_cmpuint (counts.applied, ==, 5);
+  snapshot = syn_table_make_snapshot (table, (ReplicaToken) { 1, 1 }, 5, NULL);
+  found = test_csv (snapshot);
+  g_assert_cmpstr (found, ==, "symbol,n,last\nA,2,6.0000\nB,2,9.0000\nC,1,5.0000\n");
+  g_assert_cmpuint (replica_snapshot_get_n_frontier (snapshot), ==, 2);
+  g_assert_cmpstr (replica_snapshot_get_frontier (snapshot, 0, &sequence), ==, "lse");
+  g_assert_cmpuint (sequence, ==, 43);
+  g_assert_cmpstr (replica_snapshot_get_frontier (snapshot, 1, &sequence), ==, "nyse");
+  g_assert_cmpuint (sequence, ==, 4);
+}
+
 static int
 compare_lines (gconstpointer a, gconstpointer b)
 {
@@ -469,6 +506,7 @@ main (int argc, char **argv)
   g_test_add_func ("/table/row-limit-windows", test_row_limit_windows);
   g_test_add_func ("/table/snapshot", test_snapshot);
   g_test_add_func ("/table/text-churn", test_text_churn);
+  g_test_add_func ("/table/inputs", test_inputs);
   g_test_add_func ("/table/random", test_random);
   return g_test_run ();
 }

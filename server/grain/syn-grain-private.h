@@ -20,6 +20,7 @@ typedef struct {
   gpointer data;
   guint id;
   guint mailbox_limit;
+  guint activation_timeout_ms;
 } SynGrainKind;
 
 typedef struct _SynPendingCall SynPendingCall;
@@ -74,13 +75,17 @@ struct _SynGrain {
   SynGrain *next_runnable;
   SynSupervised *supervised; /* (nullable) */
   GError *error;             /* (owned) (nullable): why it ends */
-  SynTimer idle;
+  SynTimer idle;             /* while it is being activated: the limit of that */
   gint64 used_ms;
+  gpointer records;          /* what syn-state.c keeps for it; see syn_silo_set_hooks() */
   guint holds;
+  guint refs;                /* who else looks at this struct: it is freed when it has ended and there is none */
   guint32 hash;
-  guint activated : 1;
+  guint has_state : 1;       /* activate has made it */
+  guint deferred : 1;        /* and syn_grain_activated() is to come */
   guint runnable : 1;
   guint ending : 1;
+  guint ended : 1;           /* being deactivated, or it was: no turn any more */
   guint in_turn : 1;
   const char *key;           /* points to what follows, but in a probe */
   char key_bytes[];
@@ -94,6 +99,17 @@ void syn_lane_init_grains (SynLane *lane);
 void syn_lane_clear_grains (SynLane *lane);
 /* Makes sure that it is active (without a message). */
 void syn_lane_activate (SynLane *lane, const SynGrainKind *kind, const char *key);
+
+/* Keeps the struct, not the activation: for what will come back when the grain may be gone (`ended`). On its lane. */
+SynGrain *syn_grain_ref (SynGrain *self);
+void syn_grain_unref (SynGrain *self);
+
+/* Around a turn that no message begins (a state function's, a reply's), of a grain that has not ended. */
+typedef struct {
+  SynGrain *grain; /* (nullable): none */
+} SynTurn;
+SynTurn syn_grain_enter (SynGrain *self);
+void syn_grain_leave (SynGrain *self, SynTurn before);
 
 guint syn_grain_probe_hash (gconstpointer data);
 gboolean syn_grain_probe_equal (gconstpointer a, gconstpointer b);

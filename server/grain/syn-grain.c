@@ -101,6 +101,25 @@ pop_runnable (SynLane *lane)
   return self;
 }
 
+/* ---- turns of any kind ---- */
+
+static inline SynTurn
+enter (SynGrain *self)
+{
+  SynTurn before = { self->lane->turn };
+
+  self->lane->turn = self;
+  self->in_turn = TRUE;
+  return before;
+}
+
+static inline void
+leave (SynGrain *self, SynTurn before)
+{
+  self->in_turn = FALSE;
+  self->lane->turn = before.grain;
+}
+
 /* ---- life ---- */
 
 static void
@@ -130,6 +149,7 @@ grain_new (SynLane *lane, const SynGrainKind *kind, const char *key, guint32 has
 
   self->lane = lane;
   self->kind = kind;
+  self->refs = 1;
   self->hash = hash;
   memcpy (self->key_bytes, key, length);
   self->key = self->key_bytes;
@@ -138,34 +158,60 @@ grain_new (SynLane *lane, const SynGrainKind *kind, const char *key, guint32 has
   return self;
 }
 
-static gboolean
+/* Takes messages from now on. */
+static void
+grain_ready (SynGrain *self)
+{
+  const SynGrainType *type = &self->kind->type;
+  SynLane *lane = self->lane;
+
+  self->used_ms = lane->now_ms;
+  if (type->idle_age_ms != 0 && !self->ending)
+    syn_lane_arm (lane, &self->idle, type->idle_age_ms, idle_cb, self);
+  if (self->supervised == NULL && type->always_on)
+    self->supervised = syn_supervisor_add (lane, self->kind, self->key, self->hash);
+  if (self->supervised != NULL)
+    syn_supervised_up (self->supervised);
+}
+
+static void
+activation_timeout_cb (SynTimer *timer, gpointer user_data)
+{
+  SynGrain *self = user_data;
+  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_TIMEOUT, "%s/%s was not activated within %u ms",
+                                          self->kind->type.name, self->key, self->kind->activation_timeout_ms);
+
+  syn_grain_activated (self, error);
+}
+
+static void
 grain_activate (SynGrain *self)
 {
   const SynGrainType *type = &self->kind->type;
   SynLane *lane = self->lane;
+  SynTurn before;
   g_autoptr (GError) error = NULL;
 
   self->epoch = syn_silo_take_epoch (lane->silo);
   self->used_ms = lane->now_ms;
+  before = enter (self);
   self->state = type->activate (self, self->key, self->kind->data, &error);
+  leave (self, before);
   if (error != NULL)
     {
       g_clear_error (&self->error);
       self->error = g_steal_pointer (&error);
       self->ending = TRUE;
-      return FALSE;
+      return;
     }
-  self->activated = TRUE;
-  if (type->idle_age_ms != 0 && !self->ending)
-    syn_lane_arm (lane, &self->idle, type->idle_age_ms, idle_cb, self);
+  self->has_state = TRUE;
   __atomic_add_fetch (&lane->n_active[self->kind->id], 1, __ATOMIC_RELAXED);
   syn_metric_add (lane, active_metric, 1);
   syn_metric_add (lane, activated_metric, 1);
-  if (self->supervised == NULL && type->always_on)
-    self->supervised = syn_supervisor_add (lane, self->kind, self->key, self->hash);
-  if (self->supervised != NULL)
-    syn_supervised_up (self->supervised);
-  return TRUE;
+  if (!self->deferred)
+    grain_ready (self);
+  else if (!self->ending)
+    syn_lane_arm (lane, &self->idle, self->kind->activation_timeout_ms, activation_timeout_cb, self);
 }
 
 /* Out of the directory, deactivated, freed; then its left messages go where they must. */
@@ -176,24 +222,29 @@ grain_end (SynGrain *self)
   SynMessageList left = self->mailbox;
   g_autoptr (GError) error = g_steal_pointer (&self->error);
   SynSupervised *supervised = self->supervised;
-  gboolean was_activated = self->activated;
+  SynTurn before;
   SynMessage *message;
 
   g_assert (!self->runnable);
   self->ending = TRUE;
+  self->ended = TRUE;
   self->mailbox = (SynMessageList) { NULL, NULL, 0 };
   g_hash_table_remove (lane->directory, self);
   syn_lane_disarm (lane, &self->idle);
-  if (was_activated)
+  if (self->has_state)
     {
+      before = enter (self);
       self->kind->type.deactivate (self, self->state);
+      leave (self, before);
       __atomic_sub_fetch (&lane->n_active[self->kind->id], 1, __ATOMIC_RELAXED);
       syn_metric_add (lane, active_metric, -1);
     }
   if (error != NULL)
     syn_metric_add (lane, failed_metric, 1);
   g_clear_error (&self->error);
-  g_free (self);
+  if (self->records != NULL && lane->silo->hooks.ended != NULL)
+    lane->silo->hooks.ended (self);
+  syn_grain_unref (self);
 
   if (supervised != NULL && error != NULL && !lane->draining)
     syn_supervised_down (supervised, error);
@@ -269,7 +320,8 @@ syn_lane_deliver (SynLane *lane, SynMessage *message)
       return;
     }
   syn_message_list_push (&grain->mailbox, message);
-  make_runnable (grain);
+  if (!grain->deferred)
+    make_runnable (grain);
 }
 
 void
@@ -289,6 +341,20 @@ syn_lane_activate (SynLane *lane, const SynGrainKind *kind, const char *key)
 }
 
 /* ---- turns ---- */
+
+SynTurn
+syn_grain_enter (SynGrain *self)
+{
+  return enter (self);
+}
+
+void
+syn_grain_leave (SynGrain *self, SynTurn before)
+{
+  leave (self, before);
+  if (self->ending && self->has_state)
+    make_runnable (self); /* it ends in the next run of turns */
+}
 
 /* What is left when a grain ended for no error starts the next activation, in order. */
 static void
@@ -321,26 +387,26 @@ run_turns_of (SynGrain *self, guint budget)
   guint n = MIN (budget, SYN_GRAIN_BATCH);
   guint done = 0;
 
-  if (!self->activated && !self->ending)
+  if (!self->has_state && !self->ending)
     {
       done++; /* also an activation without a message costs something */
       grain_activate (self);
     }
   self->used_ms = self->lane->now_ms;
-  while (!self->ending && done < n && self->mailbox.head != NULL)
+  while (!self->ending && !self->deferred && done < n && self->mailbox.head != NULL)
     {
       SynMessage *message = syn_message_list_pop (&self->mailbox);
+      SynTurn before = enter (self);
 
       done++;
       self->lane->n_received++;
       syn_message_arrive (message);
-      self->in_turn = TRUE;
       self->kind->type.receive (self, self->state, message);
-      self->in_turn = FALSE;
+      leave (self, before);
     }
   if (self->ending)
     end_and_pass_on (self);
-  else if (self->mailbox.head != NULL)
+  else if (self->mailbox.head != NULL && !self->deferred)
     make_runnable (self);
   return MAX (done, 1);
 }
@@ -414,6 +480,20 @@ syn_grain_get_key (SynGrain *self)
   return self->key;
 }
 
+SynGrain *
+syn_grain_ref (SynGrain *self)
+{
+  self->refs++;
+  return self;
+}
+
+void
+syn_grain_unref (SynGrain *self)
+{
+  if (--self->refs == 0)
+    g_free (self);
+}
+
 guint64
 syn_grain_get_epoch (SynGrain *self)
 {
@@ -448,6 +528,39 @@ syn_grain_deactivate_soon (SynGrain *self, const GError *error)
   if (self->ending)
     return;
   self->ending = TRUE;
-  if (!self->in_turn && self->activated)
+  if (!self->in_turn && self->has_state)
+    make_runnable (self);
+}
+
+void
+syn_grain_defer_activation (SynGrain *self)
+{
+  g_return_if_fail (!self->has_state && self->in_turn);
+  self->deferred = TRUE;
+}
+
+/**
+ * syn_grain_activated:
+ * @error: (nullable): why it failed; copied. All that waits gets it, and what activate returned is given to deactivate.
+ *
+ * Once for each syn_grain_defer_activation(), from a later turn or from activate itself. After the time limit it comes too late, and
+ * is ignored.
+ */
+void
+syn_grain_activated (SynGrain *self, const GError *error)
+{
+  if (!self->deferred || self->ending)
+    return;
+  self->deferred = FALSE;
+  syn_lane_disarm (self->lane, &self->idle);
+  if (error != NULL)
+    {
+      syn_grain_deactivate_soon (self, error);
+      return;
+    }
+  if (!self->has_state)
+    return; /* grain_activate() does the rest */
+  grain_ready (self);
+  if (self->mailbox.head != NULL)
     make_runnable (self);
 }

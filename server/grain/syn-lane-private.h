@@ -55,6 +55,7 @@ struct _SynLane {
   GHashTable *supervised;    /* (owned): a set of SynSupervised */
   SynGrain *runnable;        /* a queue: those with messages to receive, or about to end */
   SynGrain **runnable_end;
+  SynGrain *turn;            /* (nullable): whose turn it is */
   guint n_active[SYN_LANE_MAX_TYPES]; /* atomic, relaxed: read by anyone */
 
   gint64 cells[SYN_METRICS_MAX] __attribute__ ((aligned (SYN_CACHE_LINE)));

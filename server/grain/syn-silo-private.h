@@ -15,6 +15,15 @@ typedef struct {
   char *key;
 } SynKept;
 
+/* What the keeper of grains' state hangs on. */
+typedef struct {
+  /* On the grain's lane, after it was deactivated, when it has records. (nullable) */
+  void (*ended) (SynGrain *grain);
+  /* On the front lane, when all grains have ended and all their messages were answered: the silo is drained when
+   * syn_silo_flushed() has been called, there. (nullable) */
+  void (*flush) (SynSilo *silo);
+} SynSiloHooks;
+
 struct _SynSilo {
   guint n_lanes;
   SynLane **lanes;        /* (owned): n_lanes of them */
@@ -29,6 +38,7 @@ struct _SynSilo {
   GArray *kept;           /* (owned): of SynKept */
   GHashTable *data;       /* (owned): other rooms', by name; not changed after the start */
   gboolean started;
+  SynSiloHooks hooks;     /* not changed after the start */
 
   gint draining;          /* atomic: no call is taken any more */
   gboolean drained;
@@ -44,6 +54,8 @@ struct _SynSilo {
 const SynGrainKind *syn_silo_find_kind (SynSilo *self, const char *type);
 SynLane *syn_silo_lane_of (SynSilo *self, guint64 hash);
 guint64 syn_silo_take_epoch (SynSilo *self);
+void syn_silo_set_hooks (SynSilo *self, const SynSiloHooks *hooks); /* before the start */
+void syn_silo_flushed (SynSilo *self);
 /* What other rooms keep per silo, under a static name: set before the start, read by any thread after it. */
 void syn_silo_set_data (SynSilo *self, const char *name, gpointer data, GDestroyNotify destroy);
 gpointer syn_silo_get_data (SynSilo *self, const char *name);

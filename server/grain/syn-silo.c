@@ -6,8 +6,8 @@
  *   round 1   what a lane sent before it came to its round 0 has been failed, for it was in the mailbox before this parcel
  *   round 2   the replies of rounds 0 and 1 have been told
  *   round 3   and what those, and the replies to those, posted to other lanes has run
- * Mailboxes keep the order of posts, so each round's parcel lies behind what the rounds before it caused. Then the
- * caller hears, and may free the silo, which joins the threads.
+ * Mailboxes keep the order of posts, so each round's parcel lies behind what the rounds before it caused. Then what grains
+ * wrote is flushed, and the caller hears, and may free the silo, which joins the threads.
  *
  * Runs on the main thread, which is the front lane after the start; what any thread may call says so. */
 #define G_LOG_DOMAIN "syn-silo"
@@ -106,6 +106,7 @@ syn_silo_register (SynSilo *self, const SynGrainType *type, gpointer type_data)
   kind->data = type_data;
   kind->id = self->n_kinds++;
   kind->mailbox_limit = type->mailbox_limit != 0 ? type->mailbox_limit : SYN_MAX_MAILBOX;
+  kind->activation_timeout_ms = type->activation_timeout_ms != 0 ? type->activation_timeout_ms : SYN_ACTIVATION_MS;
 }
 
 void
@@ -236,9 +237,25 @@ run_drain_ack (SynLane *lane, SynParcel *parcel)
       start_round (self);
       return;
     }
+  if (self->hooks.flush != NULL)
+    self->hooks.flush (self);
+  else
+    syn_silo_flushed (self);
+}
+
+void
+syn_silo_flushed (SynSilo *self)
+{
   self->drained = TRUE;
   if (self->drain_done != NULL)
     self->drain_done (self->drain_data);
+}
+
+void
+syn_silo_set_hooks (SynSilo *self, const SynSiloHooks *hooks)
+{
+  g_return_if_fail (!self->started);
+  self->hooks = *hooks;
 }
 
 static void

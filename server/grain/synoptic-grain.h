@@ -65,7 +65,8 @@ void syn_grain_release (SynGrain *self);
 void syn_grain_keep_alive (SynGrain *self, guint ms);
 /* Ends the activation after this turn; an always-on one is restarted by the supervisor with back-off when @error. */
 void syn_grain_deactivate_soon (SynGrain *self, const GError *error);
-/* From within activate only: messages go on waiting until syn_grain_activated() (from a state function, a reply, …). */
+/* From within activate only: messages go on waiting until syn_grain_activated() (from a state function, a reply, …), which has
+ * to come within the type's time limit. When that fails, or comes too late, what activate returned is given to deactivate. */
 void syn_grain_defer_activation (SynGrain *self);
 void syn_grain_activated (SynGrain *self, const GError *error);
 

@@ -447,6 +447,108 @@ test_ending (void)
   syn_silo_free (silo);
 }
 
+/* ---- activations that take time ---- */
+
+typedef struct {
+  SynGrain *grain;
+  guint n_received, n_freed;
+} Slow;
+
+static Slow slow;
+
+static gpointer
+slow_activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
+{
+  slow.grain = grain;
+  syn_grain_defer_activation (grain);
+  if (strcmp (key, "at-once") == 0)
+    syn_grain_activated (grain, NULL);
+  return &slow;
+}
+
+static void
+slow_receive (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  slow.n_received++;
+  syn_message_reply (message, syn_message_steal_payload (message), g_free);
+}
+
+static void
+slow_deactivate (SynGrain *grain, gpointer state)
+{
+  g_assert_true (state == &slow);
+  slow.n_freed++;
+}
+
+static void
+test_deferred_activation (void)
+{
+  static const SynGrainType type = {
+    .name = "slow", .idle_age_ms = 5000, .activation_timeout_ms = 700, .mailbox_limit = 3,
+    .activate = slow_activate, .receive = slow_receive, .deactivate = slow_deactivate,
+  };
+  SynSilo *silo = syn_silo_new_stepped (2, NULL, NULL);
+  SynLane *front;
+  Outcome outcomes[4] = { 0 };
+  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "no state");
+
+  slow = (Slow) { 0 };
+  syn_silo_register (silo, &type, NULL);
+  g_assert_true (syn_silo_start (silo, NULL, NULL));
+  front = syn_silo_get_front_lane (silo);
+
+  /* Waits, in order and bounded, until it is said to be active. */
+  for (guint i = 0; i < 4; i++)
+    call_type (front, "slow", "a", ECHO, 0, &outcomes[i]);
+  syn_silo_advance (silo, 699);
+  g_assert_cmpuint (slow.n_received, ==, 0);
+  g_assert_cmpint (outcomes[3].code, ==, SYN_ERROR_OVERLOADED);
+  syn_grain_activated (slow.grain, NULL);
+  syn_silo_settle (silo);
+  g_assert_cmpuint (slow.n_received, ==, 3);
+  for (guint i = 0; i < 3; i++)
+    g_assert_cmpstr (outcomes[i].payload, ==, "hello");
+  for (guint i = 0; i < 4; i++)
+    outcome_clear (&outcomes[i]);
+  syn_silo_advance (silo, 4999); /* its idle age counts from there */
+  g_assert_cmpuint (slow.n_freed, ==, 0);
+  syn_silo_advance (silo, 1);
+  g_assert_cmpuint (slow.n_freed, ==, 1);
+
+  /* From within activate is as good. */
+  call_type (front, "slow", "at-once", ECHO, 0, &outcomes[0]);
+  syn_silo_settle (silo);
+  g_assert_cmpstr (outcomes[0].payload, ==, "hello");
+  outcome_clear (&outcomes[0]);
+
+  /* Not in time; and an error of its own. What activate made is freed; the next call activates afresh. */
+  call_type (front, "slow", "b", ECHO, 0, &outcomes[0]);
+  syn_silo_advance (silo, 699);
+  g_assert_cmpuint (outcomes[0].n_replies, ==, 0);
+  syn_silo_advance (silo, 1);
+  g_assert_cmpint (outcomes[0].code, ==, SYN_ERROR_TIMEOUT);
+  g_assert_cmpstr (outcomes[0].text, ==, "slow/b was not activated within 700 ms");
+  g_assert_cmpuint (slow.n_freed, ==, 2);
+  call_type (front, "slow", "b", ECHO, 0, &outcomes[1]);
+  syn_silo_settle (silo);
+  syn_grain_activated (slow.grain, error);
+  syn_silo_settle (silo);
+  g_assert_cmpint (outcomes[1].code, ==, SYN_ERROR_UNAVAILABLE);
+  g_assert_cmpstr (outcomes[1].text, ==, "no state");
+  g_assert_cmpuint (slow.n_freed, ==, 3);
+  outcome_clear (&outcomes[0]);
+  outcome_clear (&outcomes[1]);
+
+  /* The drain does not wait for it. */
+  call_type (front, "slow", "c", ECHO, 0, &outcomes[0]);
+  syn_silo_settle (silo);
+  syn_silo_free (silo);
+  g_assert_cmpint (outcomes[0].code, ==, SYN_ERROR_UNAVAILABLE);
+  outcome_clear (&outcomes[0]);
+  g_assert_cmpuint (slow.n_freed, ==, 5);
+  g_assert_cmpuint (slow.n_received, ==, 4);
+}
+
 /* ---- the supervisor ---- */
 
 static void
@@ -682,6 +784,7 @@ main (int argc, char **argv)
   g_log_set_writer_func (catch_warning, NULL, NULL);
   g_test_add_func ("/grain/activation", test_activation);
   g_test_add_func ("/grain/failing-activation", test_failing_activation);
+  g_test_add_func ("/grain/deferred-activation", test_deferred_activation);
   g_test_add_func ("/grain/unknown-type", test_unknown_type);
   g_test_add_func ("/grain/one-way-and-order", test_one_way_and_order);
   g_test_add_func ("/grain/fair-batches", test_fair_batches);

@@ -13,9 +13,13 @@
 const char *
 syn_csv_find_end (SynEventReader *self, const char *p, const char *end, char before)
 {
+  /* The first newline at or behind p (end: none), found once however many quotes stand before it: looking again
+   * behind each quote costs the square of a body that is all quotes. */
+  const char *newline = NULL;
+
   while (p < end)
     {
-      const char *newline, *quote;
+      const char *quote;
 
       if (self->in_quotes)
         {
@@ -28,10 +32,15 @@ syn_csv_find_end (SynEventReader *self, const char *p, const char *end, char bef
           p = quote + 1;
           continue;
         }
-      newline = memchr (p, '\n', (gsize) (end - p));
-      quote = memchr (p, '"', (gsize) ((newline != NULL ? newline : end) - p));
+      if (newline == NULL || newline < p)
+        {
+          newline = memchr (p, '\n', (gsize) (end - p));
+          if (newline == NULL)
+            newline = end;
+        }
+      quote = memchr (p, '"', (gsize) (newline - p));
       if (quote == NULL)
-        return newline;
+        return newline < end ? newline : NULL;
       /* Only at the start of a cell, or doubled, does a quote open: a stray one must not swallow the lines
        * after it. */
       if (quote > p)

@@ -128,6 +128,27 @@ test_limits (void)
   g_assert_cmpstr (d, ==, "!2:2:s: field \"s\": a quote inside a cell without quotes");
 }
 
+/* A body that is one line of nothing but quotes: looked through once. (At a look per quote, 16 MB take a quarter of an hour.) */
+static void
+test_all_quotes (void)
+{
+  const gsize n_bytes = 16u << 20;
+  g_autoptr (SynSourceSpec) spec = fixture_spec_new ("s:string i:int64");
+  g_autoptr (GString) text = g_string_sized_new (n_bytes + 8);
+  g_autofree char *whole = NULL, *ended = NULL, *pieces = NULL;
+
+  g_string_append (text, "s,i\n");
+  for (gsize i = 0; i < n_bytes; i++)
+    g_string_append_c (text, '"');
+  whole = fixture_read (spec, SYN_FORMAT_CSV, TRUE, text->str, text->len, 0, 0);
+  g_assert_cmpstr (whole, ==, "!2:1048576:: the line is longer than 1048576 bytes");
+  pieces = fixture_read (spec, SYN_FORMAT_CSV, TRUE, text->str, text->len, 0, 1u << 19);
+  g_assert_cmpstr (pieces, ==, whole);
+  g_string_append_c (text, '\n');
+  ended = fixture_read (spec, SYN_FORMAT_CSV, TRUE, text->str, text->len, 0, 0);
+  g_assert_cmpstr (ended, ==, whole);
+}
+
 /* Strings of all kinds written as RFC 4180 has it come back the same. */
 static void
 test_round_trip (void)
@@ -171,6 +192,7 @@ main (int argc, char **argv)
   g_test_add_func ("/csv-reader/header", test_header);
   g_test_add_func ("/csv-reader/columns", test_columns);
   g_test_add_func ("/csv-reader/limits", test_limits);
+  g_test_add_func ("/csv-reader/all-quotes", test_all_quotes);
   g_test_add_func ("/csv-reader/round-trip", test_round_trip);
   return g_test_run ();
 }

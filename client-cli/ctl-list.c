@@ -23,7 +23,7 @@ print_document (const char *server, const char *path, CtlFormat format)
         putchar ('\n');
       return ctl_flush ();
     }
-  if (size == 0 || !g_utf8_validate_len (data, size, NULL)
+  if (size == 0 || !replica_json_check (data, size, REPLICA_JSON_MAX_DEPTH, &error)
       || !json_parser_load_from_data (parser, data, (gssize) size, &error)
       || json_parser_get_root (parser) == NULL)
     {

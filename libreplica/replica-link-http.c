@@ -9,9 +9,11 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "replica-json.h"
 #include "replica-link-internal.h"
 
 #define PIECE_BYTES (256 * 1024)
+#define ANSWER_MAX_BYTES (1u << 20) /* of an error, or to a publication: a few words */
 #define RETRY_MAX_MS (5 * 60 * 1000)
 
 typedef struct
@@ -19,9 +21,8 @@ typedef struct
   SoupMessage *message; /* (owned) */
   GInputStream *stream; /* (owned) (nullable) */
   GByteArray *body;     /* (owned) */
+  gboolean publishes;
   char *etag;           /* (owned) (nullable) */
-  guint64 accepted;
-  guint64 sequence;
   /* of an HTTP error */
   guint retry_ms;
   guint64 line;
@@ -90,13 +91,13 @@ get_count (JsonObject *object, const char *name, guint64 *value)
   return TRUE;
 }
 
-/* The object that a body is, or NULL. @parser keeps it. */
+/* The object that a small body is, or NULL. @parser keeps it. */
 static JsonObject *
 parse_object (JsonParser *parser, const void *body, gsize size)
 {
   JsonNode *root;
 
-  if (size == 0 || !g_utf8_validate_len (body, size, NULL)
+  if (size == 0 || size > ANSWER_MAX_BYTES || !replica_json_check (body, size, REPLICA_JSON_MAX_DEPTH, NULL)
       || !json_parser_load_from_data (parser, body, (gssize) size, NULL))
     return NULL;
   root = json_parser_get_root (parser);
@@ -189,6 +190,7 @@ exchange_read_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   GCancellable *cancellable = g_task_get_cancellable (task);
   GError *error = NULL;
   g_autoptr (GBytes) piece = g_input_stream_read_bytes_finish (G_INPUT_STREAM (object), result, &error);
+  guint max_bytes;
 
   if (piece == NULL)
     {
@@ -200,10 +202,19 @@ exchange_read_cb (GObject *object, GAsyncResult *result, gpointer user_data)
       exchange_done (task);
       return;
     }
-  if (exchange->body->len + g_bytes_get_size (piece) > REPLICA_SNAPSHOT_MAX_BYTES)
+  if (soup_message_get_status (exchange->message) >= 400
+      && exchange->body->len + g_bytes_get_size (piece) > ANSWER_MAX_BYTES)
+    {
+      /* No error of a silo: what its status says will do. */
+      g_byte_array_set_size (exchange->body, 0);
+      exchange_done (task);
+      return;
+    }
+  max_bytes = exchange->publishes ? ANSWER_MAX_BYTES : REPLICA_SNAPSHOT_MAX_BYTES;
+  if (exchange->body->len + g_bytes_get_size (piece) > max_bytes)
     {
       g_task_return_new_error (task, REPLICA_ERROR, REPLICA_ERROR_TOO_LARGE,
-                               "The server's answer is larger than %u bytes", REPLICA_SNAPSHOT_MAX_BYTES);
+                               "The server's answer is larger than %u bytes", max_bytes);
       return;
     }
   g_byte_array_append (exchange->body, g_bytes_get_data (piece, NULL), (guint) g_bytes_get_size (piece));
@@ -243,7 +254,7 @@ exchange_sent_cb (GObject *object, GAsyncResult *result, gpointer user_data)
                                    exchange_read_cb, g_steal_pointer (&task));
 }
 
-/* Takes @message (NULL: @path was no path) and @task. */
+/* Takes @message and @task. */
 static void
 exchange_start (ReplicaLink *self, GTask *task, SoupMessage *message)
 {
@@ -364,6 +375,7 @@ replica_link_publish_async (ReplicaLink *self,
   g_return_if_fail (source != NULL && body != NULL && content_type != NULL);
 
   task = exchange_new (self, cancellable, callback, user_data, replica_link_publish_async);
+  ((Exchange *) g_task_get_task_data (task))->publishes = TRUE;
   name = g_uri_escape_string (source, "/", FALSE);
   path = g_strdup_printf ("/v1/sources/%s/events", name);
   message = exchange_message (self, SOUP_METHOD_POST, path, &error);

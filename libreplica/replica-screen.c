@@ -4,10 +4,10 @@
  *
  * A server may be newer than its clients: members that this does not know are ignored and panels of an
  * unknown kind are left out, so that the rest of the screen can be shown. What it does know has to have the
- * right type, or nothing is read. json-glib recurses once per bracket, so the depth is looked at first. */
+ * right type, or nothing is read. */
 
 #include "replica-screen.h"
-#include "replica-number.h"
+#include "replica-json.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -224,101 +224,6 @@ read_screen (JsonObject *object, const char *where, GError **error)
   return g_steal_pointer (&self);
 }
 
-/* The code unit of `\uXXXX`, or -1. */
-static int
-read_code_unit (const char *json, gsize length)
-{
-  int unit = 0;
-
-  if (length < 6 || json[0] != '\\' || json[1] != 'u')
-    return -1;
-  for (guint i = 2; i < 6; i++)
-    {
-      if (!g_ascii_isxdigit (json[i]))
-        return -1;
-      unit = unit << 4 | g_ascii_xdigit_value (json[i]);
-    }
-  return unit;
-}
-
-/* The bytes of the escape that begins at @json, or 0 if it is none. A pair of surrogates is one. */
-static gsize
-measure_escape (const char *json, gsize length)
-{
-  int unit, low;
-
-  if (length < 2 || memchr ("\"\\/bfnrtu", json[1], 9) == NULL)
-    return 0;
-  if (json[1] != 'u')
-    return 2;
-  unit = read_code_unit (json, length);
-  if (unit < 0xd800 || unit > 0xdfff)
-    return unit >= 0 ? 6 : 0;
-  low = unit < 0xdc00 ? read_code_unit (json + 6, length - 6) : -1;
-  return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
-}
-
-/* The bytes of the string that begins at @json, its quotes included, or 0 if it is not one. */
-static gsize
-measure_string (const char *json, gsize length)
-{
-  gsize i = 1;
-
-  while (i < length && json[i] != '"')
-    {
-      gsize n_bytes = json[i] == '\\' ? measure_escape (json + i, length - i) : (guchar) json[i] >= 0x20;
-
-      if (n_bytes == 0)
-        return 0;
-      i += n_bytes;
-    }
-  return i < length ? i + 1 : 0;
-}
-
-/* The bytes of the number or literal that begins at @json, or 0 if it is neither. */
-static gsize
-measure_word (const char *json, gsize length)
-{
-  gsize n_bytes = 0;
-  double number;
-
-  while (n_bytes < length && (g_ascii_isalnum (json[n_bytes]) || strchr ("+-.", json[n_bytes]) != NULL))
-    n_bytes++;
-  if ((n_bytes == 4 && (memcmp (json, "true", 4) == 0 || memcmp (json, "null", 4) == 0))
-      || (n_bytes == 5 && memcmp (json, "false", 5) == 0))
-    return n_bytes;
-  return n_bytes > 0 && replica_read_double (json, n_bytes, &number) == REPLICA_READ_OK ? n_bytes : 0;
-}
-
-/* json-glib also takes comments and single quotes, in which a bracket would not count, and loses some bytes
- * of memory with each token that is none: neither gets there. */
-static gboolean
-check_tokens (const char *json, gsize length, GError **error)
-{
-  guint depth = 0;
-
-  for (gsize i = 0; i < length; i++)
-    {
-      gsize n_bytes = 1;
-
-      if (json[i] == '"')
-        n_bytes = measure_string (json + i, length - i);
-      else if (json[i] == '[' || json[i] == '{')
-        depth++;
-      else if (json[i] == ']' || json[i] == '}')
-        depth -= depth > 0;
-      else if (memchr (" \t\r\n,:", json[i], 6) == NULL)
-        n_bytes = measure_word (json + i, length - i);
-      if (n_bytes == 0)
-        return refuse (error, "screens", "what begins at byte %" G_GSIZE_FORMAT " is not JSON", i);
-      if (depth > REPLICA_SCREENS_MAX_DEPTH)
-        return refuse (error, "screens", "nested deeper than %u at byte %" G_GSIZE_FORMAT,
-                       REPLICA_SCREENS_MAX_DEPTH, i);
-      i += n_bytes - 1;
-    }
-  return TRUE;
-}
-
 /**
  * replica_screens_parse:
  * @json: the body of `GET /v1/screens`
@@ -345,13 +250,11 @@ replica_screens_parse (const char *json, gssize length, GError **error)
                    REPLICA_SCREENS_MAX_BYTES);
       return NULL;
     }
-  if (!g_utf8_validate_len (json, n_bytes, NULL))
+  if (!replica_json_check (json, n_bytes, REPLICA_SCREENS_MAX_DEPTH, error))
     {
-      refuse (error, "screens", "not UTF-8");
+      g_prefix_error (error, "screens: ");
       return NULL;
     }
-  if (!check_tokens (json, n_bytes, error))
-    return NULL;
   if (!json_parser_load_from_data (parser, json, (gssize) n_bytes, &json_error))
     {
       /* It may quote half a character. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "replica-json.h"
 #include "replica-link.h"
 
 G_BEGIN_DECLS
 
 /* What replica_screens_parse() takes at most. */
 #define REPLICA_SCREENS_MAX_BYTES (4u << 20)
-#define REPLICA_SCREENS_MAX_DEPTH 32u
+#define REPLICA_SCREENS_MAX_DEPTH REPLICA_JSON_MAX_DEPTH
 
 /**
  * ReplicaPanelKind:

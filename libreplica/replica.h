@@ -15,5 +15,6 @@
 #include "replica-link.h"
 #include "replica-view.h"
 #include "replica-table.h"
+#include "replica-json.h"
 #include "replica-screen.h"
 #include "replica-follow.h"

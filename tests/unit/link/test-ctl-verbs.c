@@ -362,6 +362,13 @@ test_documents (void)
       "{\"lanes\":2}\n",
       "" },
     { ctl_status, "status", { "/v1/status?", "application/json", "200", "{\"lanes\"" }, 1, "", NULL },
+    /* deeper than any answer of a silo: not given to a reader that recurses */
+    { ctl_status,
+      "status",
+      { "/v1/status?", "application/json", "200", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]" },
+      1,
+      "",
+      NULL },
     { ctl_status, "status", { "/v1/status?", "application/json", "200", "" }, 1, "", NULL },
     { ctl_status, "status --format csv", { NULL }, 2, "", NULL },
     { ctl_projections,

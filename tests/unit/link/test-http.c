@@ -228,6 +228,40 @@ test_publish (void)
   fake_free (fake);
 }
 
+/* What no silo answers: brackets that json-glib would recurse over, and small answers that are not small. */
+static void
+test_hostile_bodies (void)
+{
+  g_autofree char *deep = g_strnfill ((1u << 20) - 1, '['), *large = g_strnfill (2u << 20, ' ');
+  g_autoptr (GBytes) body = g_bytes_new_static ("{}\n", 3);
+  const struct
+  {
+    guint status;
+    const char *answer;
+    ReplicaError code;
+  } cases[] = {
+    { 500, deep, REPLICA_ERROR_INTERNAL },
+    { 404, large, REPLICA_ERROR_NOT_FOUND },
+    { 200, deep, REPLICA_ERROR_PROTOCOL },
+    { 200, large, REPLICA_ERROR_TOO_LARGE },
+  };
+  Fake *fake = fake_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Outcome outcome = { 0 };
+
+      replica_link_publish_async (fake->link, "trades", body, "application/x-ndjson", NULL, published_cb,
+                                  &outcome);
+      fake_wait_request (fake);
+      fake_respond (fake, cases[i].status, "application/json", cases[i].answer);
+      fake_wait_until (fake, outcome.done);
+      g_assert_error (outcome.error, REPLICA_ERROR, (int) cases[i].code);
+      outcome_clear (&outcome);
+    }
+  fake_free (fake);
+}
+
 static void
 test_elsewhere (void)
 {
@@ -277,6 +311,7 @@ main (int argc, char **argv)
   g_test_add_func ("/http/fetch", test_fetch);
   g_test_add_func ("/http/errors", test_errors);
   g_test_add_func ("/http/publish", test_publish);
+  g_test_add_func ("/http/hostile-bodies", test_hostile_bodies);
   g_test_add_func ("/http/elsewhere", test_elsewhere);
   g_test_add_func ("/http/unreachable-and-cancelled", test_unreachable_and_cancelled);
   return g_test_run ();

@@ -49,4 +49,11 @@ replica_hash_finish (guint64 hash)
   return (guint32) (hash ^ (hash >> 32));
 }
 
+/* Of a text that ends in a NUL, as a GHashFunc: beside g_str_equal. */
+static inline guint
+replica_hash_text (gconstpointer text)
+{
+  return replica_hash_finish (replica_hash_bytes (replica_hash_seed (), text, strlen (text)));
+}
+
 G_END_DECLS

@@ -6,12 +6,13 @@
  * from within answers come after those that were ready before: nobody starves.
  *
  * Paths are found by the bytes they came as, and only parsed when those are new; beacons by the canonical form, so that
- * equal questions meet.
+ * equal questions meet. Both come from strangers: the tables of them hash with the process's seed.
  *
  * Runs on the lane's thread. Rejected: answering in place (a poll could free what its caller still uses). */
 #define G_LOG_DOMAIN "syn-beacon-set"
 
 #include "syn-beacon-private.h"
+#include "replica-hash.h"
 #include "syn-error.h"
 #include "syn-silo-private.h"
 
@@ -113,8 +114,8 @@ syn_beacon_set_for_lane (SynLane *lane)
   self = g_new0 (SynBeaconSet, 1);
   self->refs = 1;
   self->lane = lane;
-  self->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) syn_beacon_unref);
-  self->by_raw = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->by_name = g_hash_table_new_full (replica_hash_text, g_str_equal, NULL, (GDestroyNotify) syn_beacon_unref);
+  self->by_raw = g_hash_table_new_full (replica_hash_text, g_str_equal, g_free, NULL);
   self->max_initial = SYN_MAX_INITIAL_POLLS;
   self->max_held = SYN_MAX_HELD_POLLS;
   self->max_beacons = SYN_MAX_BEACONS;

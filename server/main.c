@@ -22,6 +22,7 @@
 #include "syn-source.h"
 
 #define MAX_LANES 256
+#define LANE_PER_CORE G_MININT /* --lanes was not given */
 #define EXIT_USAGE 2
 
 typedef struct {
@@ -87,7 +88,7 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     return TRUE;
   if (options->catalogs->len == 0)
     return usage_error (error, "no catalog: give --catalog FILE");
-  if (options->n_lanes < 0 || options->n_lanes > MAX_LANES)
+  if (options->n_lanes != LANE_PER_CORE && (options->n_lanes < 1 || options->n_lanes > MAX_LANES))
     return usage_error (error, "--lanes takes a number from 1 to 256");
   if (!options->check && options->data_dir == NULL)
     return usage_error (error, "no data folder: give --data DIR");
@@ -207,7 +208,7 @@ signal_cb (gpointer user_data)
 static int
 serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **error)
 {
-  SynSiloOptions silo_options = { .n_lanes = (guint) options->n_lanes, .data_dir = options->data_dir };
+  SynSiloOptions silo_options = { .n_lanes = (guint) MAX (options->n_lanes, 0), .data_dir = options->data_dir };
   g_autoptr (SynSilo) silo = syn_silo_new (&silo_options, error);
   g_autofree char *authority = NULL;
   guint term, interrupt;
@@ -286,7 +287,7 @@ run (Options *options, int argc, char **argv, GError **error)
 int
 main (int argc, char **argv)
 {
-  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free) };
+  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free), .n_lanes = LANE_PER_CORE };
   g_autoptr (GError) error = NULL;
   int status;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Every limit that a stranger could push against, in one place. Each has a test; docs/operations.md lists them. */
+/* The limits that a stranger could push against, in one place, but for those of a snapshot's own layout, which its readers need too
+ * (libreplica/replica-snapshot.h). docs/operations.md says what happens past each of those that somebody outside can meet. */
 
 /* publish */
 #define SYN_MAX_BODY_BYTES (64u << 20)       /* one POST; above: TOO_LARGE */

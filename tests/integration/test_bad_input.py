@@ -215,6 +215,7 @@ class Catalogs(unittest.TestCase):
         for arguments, said in (([], "no catalog"), (["--catalog", good], "no data folder"), (["--catalog"], "--catalog"),
                                 (["--bogus"], "--bogus"), (["--catalog", good, "--data", self.folder, "--lanes", "257"], "--lanes"),
                                 (["--catalog", good, "--data", self.folder, "--lanes", "many"], "many"),
+                                (["--catalog", good, "--data", self.folder, "--lanes", "0"], "--lanes"),
                                 (["--catalog", good, "--data", self.folder, "--lanes", "-1"], "--lanes")):
             with self.subTest(arguments):
                 done = run([program("synopticd", "SYNOPTICD"), *arguments])

@@ -34,6 +34,15 @@ static const struct {
   { "host", SYN_SOURCE_HOST, host_members },
 };
 
+const char *
+syn_source_kind_to_string (SynSourceKind kind)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (kinds[i].kind == kind)
+      return kinds[i].name;
+  g_return_val_if_reached ("?");
+}
+
 void
 syn_source_spec_free (SynSourceSpec *self)
 {

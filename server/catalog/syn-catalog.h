@@ -10,6 +10,7 @@
 G_BEGIN_DECLS
 
 typedef enum { SYN_SOURCE_HTTP, SYN_SOURCE_FILE, SYN_SOURCE_SIMULATOR, SYN_SOURCE_HOST } SynSourceKind;
+const char *syn_source_kind_to_string (SynSourceKind kind); /* as the catalog writes it */
 typedef enum { SYN_FILE_CSV, SYN_FILE_NDJSON } SynFileFormat;
 
 /* A field of a source: its name and type, and how it is read. */

@@ -17,11 +17,10 @@
 #define DRAIN_LOOK_MS 10                      /* between looks at what is left of the HTTP connections */
 #define DRAIN_FRONT_MS (SYN_DRAIN_MS * 2 / 3) /* the rest is the silo's */
 
-/* What a lane's answer to the order to drain finds its way by: the front may be freed before it comes. */
+/* Counts the lanes' answers to the order to drain: the front may be freed before they come. */
 typedef struct
 {
-  guint refs;
-  SynFront *front; /* NULL once it is freed */
+  guint refs;      /* the front's, and one for each order that is not answered yet */
 } Drain;
 
 struct _SynFront
@@ -31,7 +30,6 @@ struct _SynFront
   SynHttp *http;         /* (owned) */
   SynListener *listener; /* (owned) (nullable): NULL once it drains */
   Drain *drain;          /* (owned) (nullable) */
-  guint lanes_left;      /* orders to drain that are not answered yet */
   gboolean cut_off;
   gint64 deadline_ms;
   SynTimer timer;
@@ -101,11 +99,7 @@ drain_unref (Drain *drain)
 static void
 lane_drained (gpointer user_data)
 {
-  Drain *drain = user_data;
-
-  if (drain->front != NULL)
-    drain->front->lanes_left--;
-  drain_unref (drain);
+  drain_unref (user_data);
 }
 
 static void
@@ -116,7 +110,6 @@ drain_lanes (SynFront *self, gboolean now)
   for (guint i = 0; i < n; i++)
     {
       self->drain->refs++;
-      self->lanes_left++;
       syn_ws_lane_drain (syn_silo_get_lane (self->silo, i), now, lane_drained, self->drain);
     }
 }
@@ -132,7 +125,7 @@ look (SynTimer *timer, gpointer user_data)
       self->cut_off = TRUE;
       drain_lanes (self, TRUE);
     }
-  if (self->lanes_left > 0 || (syn_http_count (self->http) > 0 && !late))
+  if (self->drain->refs > 1 || (syn_http_count (self->http) > 0 && !late))
     {
       syn_lane_arm (self->lane, &self->timer, DRAIN_LOOK_MS, look, self);
       return;
@@ -149,7 +142,6 @@ syn_front_drain (SynFront *self, void (*done) (gpointer user_data), gpointer use
   self->deadline_ms = syn_lane_now_ms (self->lane) + DRAIN_FRONT_MS;
   self->drain = g_new0 (Drain, 1);
   self->drain->refs = 1;
-  self->drain->front = self;
   g_clear_pointer (&self->listener, syn_listener_free);
   syn_http_drain (self->http);
   drain_lanes (self, FALSE);
@@ -160,11 +152,7 @@ void
 syn_front_free (SynFront *self)
 {
   syn_lane_disarm (self->lane, &self->timer);
-  if (self->drain != NULL)
-    {
-      self->drain->front = NULL;
-      drain_unref (self->drain);
-    }
+  g_clear_pointer (&self->drain, drain_unref);
   g_clear_pointer (&self->listener, syn_listener_free);
   g_clear_pointer (&self->http, syn_http_free);
   g_free (self);

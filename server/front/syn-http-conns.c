@@ -21,6 +21,7 @@
 #define LINGER_MS 2000
 #define LINGER_BYTES (256u << 20)
 #define LINGER_READS 64 /* per turn */
+#define REFUSE_READS 16 /* of what a refused client has sent already */
 
 /* What an event of the epoll set points to. */
 typedef struct
@@ -61,7 +62,8 @@ struct _SynHttpConns
   GSource *source; /* (owned) */
   SynHttpConn *conns;
   Linger *lingering;
-  guint n_conns, max_conns;
+  guint n_conns, n_lingering;
+  guint max_conns; /* of both together */
   struct epoll_event *events; /* of the turn that runs, or NULL */
   int n_events;
 };
@@ -92,6 +94,7 @@ linger_free (Linger *self)
   if (self->next != NULL)
     self->next->pprev = self->pprev;
   *self->pprev = self->next;
+  self->set->n_lingering--;
   syn_lane_disarm (self->set->lane, &self->timer);
   close (self->fd);
   g_free (self);
@@ -145,6 +148,7 @@ syn_http_conns_linger (SynHttpConns *self, int fd, const char *answer, gsize len
     linger->next->pprev = &linger->next;
   linger->pprev = &self->lingering;
   self->lingering = linger;
+  self->n_lingering++;
   event.data.ptr = linger;
   syn_lane_arm (self->lane, &linger->timer, LINGER_MS, linger_timed_out, linger);
   if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -206,9 +210,10 @@ refuse (int fd)
       "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
   char buffer[4096];
 
-  /* The request has often come already: read, so that closing does not reset the answer away. */
+  /* The request has often come already: read, so that closing does not reset the answer away. Not more than a
+   * head may have: who goes on sending is not read for as long as it does. */
   if (send (fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0 && shutdown (fd, SHUT_WR) == 0)
-    while (recv (fd, buffer, sizeof buffer, MSG_DONTWAIT) == sizeof buffer)
+    for (guint i = 0; i < REFUSE_READS && recv (fd, buffer, sizeof buffer, MSG_DONTWAIT) == sizeof buffer; i++)
       ;
   close (fd);
 }
@@ -219,7 +224,7 @@ syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote)
   struct epoll_event event = { .events = EPOLLRDHUP | EPOLLET };
   SynHttpConn *conn;
 
-  if (self->n_conns >= self->max_conns)
+  if (self->n_conns + self->n_lingering >= self->max_conns)
     {
       refuse (fd);
       return NULL;
@@ -255,6 +260,7 @@ syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase)
   self->phase = phase;
   self->progress = syn_http_stream_get_progress (self->stream);
   syn_http_stream_set_idle (self->stream, phase == SYN_HTTP_IDLE);
+  syn_http_stream_set_unseen (self->stream, phase == SYN_HTTP_HEAD);
   syn_lane_arm (self->set->lane, &self->timer, phase == SYN_HTTP_BUSY ? SYN_STALL_MS : SYN_HTTP_IDLE_MS,
                 conn_timed_out, self);
 }

@@ -18,12 +18,6 @@ static const struct
 };
 
 const char *
-syn_form_type (SynForm form)
-{
-  return forms[form].type;
-}
-
-const char *
 syn_form_content_type (SynForm form)
 {
   return forms[form].content_type;
@@ -315,22 +309,12 @@ host_is_loopback (const char *host)
 }
 
 gboolean
-syn_http_origin_is_allowed (const char *origin, const char *host)
+syn_http_origin_is_allowed (const char *origin)
 {
   g_autoptr (GUri) uri = g_uri_parse (origin, G_URI_FLAGS_NONE, NULL);
-  g_autoptr (GUri) own = NULL;
-  g_autofree char *own_text = NULL;
 
-  if (uri == NULL || g_uri_get_host (uri) == NULL || *g_uri_get_host (uri) == '\0')
-    return FALSE; /* `null`, and what is no origin */
-  if (host_is_loopback (g_uri_get_host (uri)))
-    return TRUE;
-  if (host == NULL)
-    return FALSE;
-  own_text = g_strconcat ("http://", host, NULL);
-  own = g_uri_parse (own_text, G_URI_FLAGS_NONE, NULL);
-  return own != NULL && g_uri_get_host (own) != NULL
-         && g_ascii_strcasecmp (g_uri_get_host (own), g_uri_get_host (uri)) == 0;
+  /* Not `null`, and not what is no origin. */
+  return uri != NULL && g_uri_get_host (uri) != NULL && host_is_loopback (g_uri_get_host (uri));
 }
 
 gboolean

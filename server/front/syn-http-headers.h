@@ -20,8 +20,7 @@ typedef enum
 
 #define SYN_TYPE_BINARY "application/vnd.synoptic.snapshot"
 
-/* The media type; as it is written in Content-Type. */
-const char *syn_form_type (SynForm form);
+/* As it is written in Content-Type. */
 const char *syn_form_content_type (SynForm form);
 
 /* The form that @accept (nullable: any) likes best by RFC 9110 §12.5.1; FALSE: none of them. */
@@ -50,7 +49,7 @@ gboolean syn_http_parse_content_type (const char *text, SynFormat *format);
 
 /* Whether a page from @origin may speak with a server that was addressed as @host: its host is loopback, or
  * the same. */
-gboolean syn_http_origin_is_allowed (const char *origin, const char *host);
+gboolean syn_http_origin_is_allowed (const char *origin);
 
 /* Whether a request may be addressed to @host (nullable): a name of this host's loopback. A page whose own name was made to resolve to
  * 127.0.0.1 (DNS rebinding) is of the same origin for its browser, but says that name here. */

@@ -59,6 +59,8 @@ void syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_respond (SoupServerMessage *msg, guint status, const char *content_type, GBytes *body);
 void syn_http_respond_text (SoupServerMessage *msg, guint status, const char *text);
 void syn_http_respond_json (SoupServerMessage *msg, GString *json); /* takes @json; not to be cached */
+/* `[{"name":…,"type":…},…]` */
+void syn_http_append_columns (GString *json, const SynSchema *schema);
 /* @code: a SynError or a SynFault. @place: (nullable), for what was published. */
 void syn_http_respond_error (
     SoupServerMessage *msg, int code, const char *message, guint retry_ms, const SynReadPlace *place);

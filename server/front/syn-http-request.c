@@ -8,12 +8,19 @@
 
 /* ---- answers ---- */
 
+/* libsoup 3.2 has no word for 426. */
+static const char *
+phrase_of (guint status)
+{
+  return status == 426 ? "Upgrade Required" : soup_status_get_phrase (status);
+}
+
 void
 syn_http_respond (SoupServerMessage *msg, guint status, const char *content_type, GBytes *body)
 {
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (msg);
 
-  soup_server_message_set_status (msg, status, NULL);
+  soup_server_message_set_status (msg, status, phrase_of (status));
   soup_message_headers_replace (headers, "X-Content-Type-Options", "nosniff");
   if (content_type != NULL)
     soup_message_headers_set_content_type (headers, content_type, NULL);
@@ -84,7 +91,7 @@ syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *m
                    "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT
                    "\r\n"
                    "X-Content-Type-Options: nosniff\r\nConnection: close\r\n",
-                   status, soup_status_get_phrase (status), g_bytes_get_size (body));
+                   status, phrase_of (status), g_bytes_get_size (body));
   if (syn_http_error_retry_s (code, 0) > 0)
     g_string_append_printf (answer, "Retry-After: %u\r\n", syn_http_error_retry_s (code, 0));
   g_string_append (answer, "\r\n");
@@ -94,6 +101,23 @@ syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *m
   fd = syn_http_stream_take_fd (syn_http_conn_get_stream (conn)); /* @conn is freed */
   stolen = soup_server_message_steal_connection (msg);
   syn_http_conns_linger (http->conns, fd, answer->str, answer->len);
+}
+
+void
+syn_http_append_columns (GString *json, const SynSchema *schema)
+{
+  g_string_append_c (json, '[');
+  for (guint i = 0; i < schema->n_columns; i++)
+    {
+      g_autofree char *type = syn_column_spec_type_to_string (&schema->columns[i]);
+
+      g_string_append (json, i > 0 ? ",{\"name\":" : "{\"name\":");
+      syn_json_append_string (json, schema->columns[i].name);
+      g_string_append (json, ",\"type\":");
+      syn_json_append_string (json, type);
+      g_string_append_c (json, '}');
+    }
+  g_string_append_c (json, ']');
 }
 
 /* ---- waiting ---- */

@@ -80,7 +80,7 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
   Upload *upload;
   SynFormat format;
 
-  if (origin != NULL && !syn_http_origin_is_allowed (origin, soup_message_headers_get_one (headers, "Host")))
+  if (origin != NULL && !syn_http_origin_is_allowed (origin))
     {
       syn_http_respond_error (msg, SYN_FAULT_FORBIDDEN, "pages of other hosts may not publish here", 0, NULL);
       return;

@@ -35,13 +35,6 @@ typedef struct
   guint index;
 } Question;
 
-static const char *const kinds[] = {
-  [SYN_SOURCE_HTTP] = "http",
-  [SYN_SOURCE_FILE] = "file",
-  [SYN_SOURCE_SIMULATOR] = "simulator",
-  [SYN_SOURCE_HOST] = "host",
-};
-
 /* ---- the text ---- */
 
 static void
@@ -58,18 +51,9 @@ append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *
 {
   g_string_append (json, "{\"name\":");
   syn_json_append_string (json, spec->name);
-  g_string_append_printf (json, ",\"kind\":\"%s\",\"fields\":[", kinds[spec->kind]);
-  for (guint i = 0; i < spec->schema->n_columns; i++)
-    {
-      g_autofree char *type = syn_column_spec_type_to_string (&spec->schema->columns[i]);
-
-      g_string_append (json, i > 0 ? ",{\"name\":" : "{\"name\":");
-      syn_json_append_string (json, spec->schema->columns[i].name);
-      g_string_append (json, ",\"type\":");
-      syn_json_append_string (json, type);
-      g_string_append_c (json, '}');
-    }
-  g_string_append (json, "],");
+  g_string_append_printf (json, ",\"kind\":\"%s\",\"fields\":", syn_source_kind_to_string (spec->kind));
+  syn_http_append_columns (json, spec->schema);
+  g_string_append_c (json, ',');
   if (status != NULL)
     {
       g_string_append_printf (

@@ -44,6 +44,8 @@ struct _SynHttpStream
   int fd;
   guint idle : 1;
   guint ended : 1;       /* the end was told: nothing more is read */
+  guint unseen : 1;      /* what is written is a refusal that libsoup words */
+  GString *refusal;      /* (owned) (nullable): what goes out instead; what is left of it */
   SynHttpInput *input;   /* (owned) */
   SynHttpOutput *output; /* (owned) */
   guint64 progress;
@@ -169,25 +171,69 @@ syn_http_input_class_init (SynHttpInputClass *klass)
 
 /* ---- output ---- */
 
+/* As many bytes as the socket takes; -1 with @error. */
 static gssize
-output_write (GPollableOutputStream *pollable, const void *buffer, gsize count, GError **error)
+send_bytes (SynHttpStream *stream, const void *bytes, gsize count, GError **error)
 {
-  SynHttpStream *stream = SYN_HTTP_OUTPUT (pollable)->stream;
   gssize n;
 
-  if (stream == NULL || stream->fd < 0)
-    {
-      set_errno (error, EPIPE);
-      return -1;
-    }
   do
-    n = send (stream->fd, buffer, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = send (stream->fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (n < 0 && errno == EINTR);
   if (n >= 0)
     stream->progress += (guint64) n;
   else
     set_errno (error, errno);
   return n;
+}
+
+/* With the status line of libsoup's answer, which begins at @buffer. */
+static GString *
+word_refusal (const char *buffer, gsize count)
+{
+  static const char body[] = "{\"error\":{\"code\":\"invalid\",\"message\":\"this is no request of HTTP/1.1: its first line "
+                             "(a wrong %-escape?) or a header is malformed\"}}\n";
+  const char *end = memchr (buffer, '\r', count);
+  GString *answer = g_string_new (NULL);
+
+  if (end != NULL && g_str_has_prefix (buffer, "HTTP/1."))
+    g_string_append_len (answer, buffer, end - buffer);
+  else
+    g_string_append (answer, "HTTP/1.1 400 Bad Request");
+  g_string_append_printf (answer,
+                          "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                          "Connection: close\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
+                          sizeof body - 1, body);
+  return answer;
+}
+
+static gssize
+write_refusal (SynHttpStream *stream, const void *buffer, gsize count, GError **error)
+{
+  if (stream->refusal == NULL)
+    stream->refusal = word_refusal (buffer, count);
+  while (stream->refusal->len > 0)
+    {
+      gssize n = send_bytes (stream, stream->refusal->str, stream->refusal->len, error);
+
+      if (n < 0)
+        return -1; /* full: asked again when there is room */
+      g_string_erase (stream->refusal, 0, n);
+    }
+  return (gssize) count;
+}
+
+static gssize
+output_write (GPollableOutputStream *pollable, const void *buffer, gsize count, GError **error)
+{
+  SynHttpStream *stream = SYN_HTTP_OUTPUT (pollable)->stream;
+
+  if (stream == NULL || stream->fd < 0)
+    {
+      set_errno (error, EPIPE);
+      return -1;
+    }
+  return stream->unseen ? write_refusal (stream, buffer, count, error) : send_bytes (stream, buffer, count, error);
 }
 
 static gboolean
@@ -277,6 +323,8 @@ syn_http_stream_finalize (GObject *object)
   self->output->stream = NULL;
   g_clear_object (&self->input);
   g_clear_object (&self->output);
+  if (self->refusal != NULL)
+    g_string_free (self->refusal, TRUE);
   G_OBJECT_CLASS (syn_http_stream_parent_class)->finalize (object);
 }
 
@@ -332,6 +380,12 @@ void
 syn_http_stream_set_idle (SynHttpStream *self, gboolean idle)
 {
   self->idle = idle;
+}
+
+void
+syn_http_stream_set_unseen (SynHttpStream *self, gboolean unseen)
+{
+  self->unseen = unseen;
 }
 
 void

@@ -19,6 +19,10 @@ int syn_http_stream_take_fd (SynHttpStream *self);
 /* Between requests: the end of the stream is then told to libsoup as the smallest bad request, because
  * libsoup 3.2 forgets (and leaks) a keep-alive connection whose end it meets there. */
 void syn_http_stream_set_idle (SynHttpStream *self, gboolean idle);
+/* While a request's head comes, nobody of ours has seen the request: what is written then is libsoup's refusal of what is
+ * no request (a wrong %-escape, a header without a colon), without a word. It is sent with its status, and a body
+ * like that of all errors. */
+void syn_http_stream_set_unseen (SynHttpStream *self, gboolean unseen);
 /* Both directions end now; libsoup finds out when it next reads or writes, and lets go of the connection. */
 void syn_http_stream_abort (SynHttpStream *self);
 /* Called once, when the descriptor is closed or taken. */

@@ -40,21 +40,21 @@ static const Route routes[] = {
 };
 
 static gboolean
-route_matches (const Route *route, const char *path, char **rest)
+route_matches (const Route *route, const char *path)
 {
-  gsize length = strlen (path), prefix = strlen (route->prefix), suffix;
-
   if (route->suffix == NULL)
-    {
-      *rest = g_strdup ("");
-      return strcmp (path, route->prefix) == 0;
-    }
-  suffix = strlen (route->suffix);
-  if (length <= prefix + suffix || !g_str_has_prefix (path, route->prefix)
-      || !g_str_has_suffix (path, route->suffix))
-    return FALSE;
-  *rest = g_strndup (path + prefix, length - prefix - suffix);
-  return TRUE;
+    return strcmp (path, route->prefix) == 0;
+  return strlen (path) > strlen (route->prefix) + strlen (route->suffix) && g_str_has_prefix (path, route->prefix)
+         && g_str_has_suffix (path, route->suffix);
+}
+
+/* What stands between the two ends of a route that matches. */
+static char *
+route_dup_rest (const Route *route, const char *path)
+{
+  gsize prefix = strlen (route->prefix), suffix = route->suffix != NULL ? strlen (route->suffix) : 0;
+
+  return g_strndup (path + prefix, strlen (path) - prefix - suffix);
 }
 
 static gboolean
@@ -78,9 +78,7 @@ find_route (SynHttp *self, SoupServerMessage *msg, char **rest)
     path = "/";
   for (guint i = 0; i < G_N_ELEMENTS (routes); i++)
     {
-      g_autofree char *found = NULL;
-
-      if (!route_matches (&routes[i], path, &found))
+      if (!route_matches (&routes[i], path))
         continue;
       if (method_is (&routes[i], msg))
         {
@@ -90,7 +88,7 @@ find_route (SynHttp *self, SoupServerMessage *msg, char **rest)
                                       NULL);
               return NULL;
             }
-          *rest = g_steal_pointer (&found);
+          *rest = route_dup_rest (&routes[i], path);
           return &routes[i];
         }
       other = &routes[i];

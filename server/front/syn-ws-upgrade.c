@@ -88,7 +88,7 @@ syn_http_upgrade (SynHttp *http, SoupServerMessage *msg, const char *rest)
       refuse_upgrade (msg, "the WebSocket version is 13");
       return;
     }
-  if (origin != NULL && !syn_http_origin_is_allowed (origin, soup_message_headers_get_one (headers, "Host")))
+  if (origin != NULL && !syn_http_origin_is_allowed (origin))
     {
       syn_http_respond_error (msg, SYN_FAULT_FORBIDDEN, "pages of other hosts may not connect here", 0, NULL);
       return;

@@ -53,7 +53,6 @@ void syn_source_set_error (SynSource *self, char *error);
 /* Where a thread leaves parcels for a grain that may be gone by then: closed, it takes none. */
 typedef struct _SynPort SynPort;
 SynPort *syn_port_new (SynLane *lane, gpointer owner);
-SynPort *syn_port_ref (SynPort *self);
 void syn_port_unref (SynPort *self);
 void syn_port_close (SynPort *self);         /* on the lane */
 gpointer syn_port_get_owner (SynPort *self); /* on the lane: NULL when closed */

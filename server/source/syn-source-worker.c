@@ -30,13 +30,6 @@ syn_port_new (SynLane *lane, gpointer owner)
   return self;
 }
 
-SynPort *
-syn_port_ref (SynPort *self)
-{
-  g_atomic_ref_count_inc (&self->ref_count);
-  return self;
-}
-
 void
 syn_port_unref (SynPort *self)
 {

@@ -191,32 +191,32 @@ static void
 test_origin (void)
 {
   static const struct {
-    const char *origin, *host;
+    const char *origin;
     gboolean allowed;
   } cases[] = {
-    { "http://localhost:3000", "127.0.0.1:7878", TRUE },
-    { "http://127.0.0.1", "127.0.0.1:7878", TRUE },
-    { "http://127.8.9.10:1", NULL, TRUE },
-    { "http://[::1]:3000", "localhost:7878", TRUE },
-    { "https://desk.example", "desk.example:7878", TRUE },
-    { "https://DESK.example", "desk.EXAMPLE", TRUE },
-    { "https://evil.example", "127.0.0.1:7878", FALSE },
-    { "https://localhost.evil.example", "127.0.0.1:7878", FALSE },
-    { "https://evil.example/127.0.0.1", "127.0.0.1:7878", FALSE },
-    { "https://127.0.0.1@evil.example", "127.0.0.1:7878", FALSE },
-    { "http://127.0.0.1.evil.example", "127.0.0.1", FALSE },
-    { "http://10.0.0.1", "127.0.0.1", FALSE },
-    { "https://evil.example", NULL, FALSE },
-    { "null", "null", FALSE },
-    { "", "", FALSE },
-    { "file://", "127.0.0.1", FALSE },
-    { "http://", "127.0.0.1", FALSE },
+    { "http://localhost:3000", TRUE },
+    { "http://127.0.0.1", TRUE },
+    { "http://127.8.9.10:1", TRUE },
+    { "http://[::1]:3000", TRUE },
+    { "https://desk.example", FALSE },
+    { "https://DESK.example:7878", FALSE },
+    { "https://evil.example", FALSE },
+    { "https://localhost.evil.example", FALSE },
+    { "https://evil.example/127.0.0.1", FALSE },
+    { "https://127.0.0.1@evil.example", FALSE },
+    { "http://127.0.0.1.evil.example", FALSE },
+    { "http://10.0.0.1", FALSE },
+    { "https://evil.example", FALSE },
+    { "null", FALSE },
+    { "", FALSE },
+    { "file://", FALSE },
+    { "http://", FALSE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_test_message ("Origin: %s, Host: %s", cases[i].origin, cases[i].host);
-      g_assert_cmpint (syn_http_origin_is_allowed (cases[i].origin, cases[i].host), ==, cases[i].allowed);
+      g_test_message ("Origin: %s", cases[i].origin);
+      g_assert_cmpint (syn_http_origin_is_allowed (cases[i].origin), ==, cases[i].allowed);
     }
 }
 

@@ -242,6 +242,7 @@ test_handshake (Fixture *f, gconstpointer data)
     { "Upgrade: websocket\r\n", "", 426, "Upgrade: websocket\r\n" },
     { "keep-alive, Upgrade", "keep-alive", 426, "upgrade-required" },
     { "Version: 13", "Version: 12", 426, "Sec-WebSocket-Version: 13\r\n" },
+    { "Version: 13", "Version: 11", 426, " 426 Upgrade Required\r\n" },
     { "Sec-WebSocket-Protocol: synoptic.v1\r\n", "", 400, "subprotocol" },
     { "synoptic.v1", "synoptic.v2", 400, "subprotocol" },
     { KEY, "short", 400, "invalid" },

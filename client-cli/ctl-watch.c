@@ -42,8 +42,17 @@ snapshot_cb (ReplicaView *view, ReplicaSnapshot *snapshot, ReplicaDiff *diff, gp
       GBytes *body = watch->format == CTL_FORMAT_JSON ? replica_snapshot_get_json (snapshot)
                                                       : replica_snapshot_get_csv (snapshot);
       gsize size;
-      const char *data = g_bytes_get_data (body, &size);
+      const char *data;
 
+      if (body == NULL)
+        {
+          ctl_say ("a snapshot of %u rows is more than %u MiB as %s: ask for fewer (where=, limit=)",
+                   replica_snapshot_get_n_rows (snapshot), REPLICA_SNAPSHOT_MAX_TEXT_BYTES >> 20,
+                   watch->format == CTL_FORMAT_JSON ? "JSON" : "CSV");
+          watch->status = CTL_ERROR;
+          return;
+        }
+      data = g_bytes_get_data (body, &size);
       /* One JSON document a line; CSV tables with an empty line between. */
       if (watch->format == CTL_FORMAT_CSV && watch->n_seen > 0)
         putchar ('\n');

@@ -28,7 +28,8 @@ ReplicaSnapshot *replica_snapshot_new_trusted (GBytes *bytes);
 gboolean replica_text_is_utf8 (const char *text, gsize length);
 
 /* (transfer full): the forms, made anew */
-GBytes *replica_snapshot_make_json (ReplicaSnapshot *self);
-GBytes *replica_snapshot_make_csv (ReplicaSnapshot *self);
+/* NULL: more than @max_bytes. */
+GBytes *replica_snapshot_make_json (ReplicaSnapshot *self, gsize max_bytes);
+GBytes *replica_snapshot_make_csv (ReplicaSnapshot *self, gsize max_bytes);
 
 G_END_DECLS

@@ -3,9 +3,12 @@
 /* The JSON and CSV forms of a snapshot, written by hand into one buffer: json-glib takes fifty times as long
  * for the same bytes, and has no number that keeps a decimal's digits. Whichever thread asks first.
  *
- * The strings of a column are encoded once per entry of its dictionary; the rows then copy. The room that a
- * row's other cells can need at most is known beforehand, so that the cells are written without looking at
- * the buffer's end. */
+ * The strings of a column are encoded once per entry of its dictionary that a row shows; the rows then copy.
+ * The room that a row's other cells can need at most is known beforehand, so that the cells are written
+ * without looking at the buffer's end.
+ *
+ * A long string that stands once in the dictionary stands in each of its rows here: what the strings come to
+ * is added up before a byte of a row is written, and a form beyond its limit is given up. */
 
 #include "replica-snapshot-private.h"
 #include "replica-number.h"
@@ -125,18 +128,27 @@ add_string (Text *text, Form form, const char *string, gsize n_bytes)
     add_csv_string (text, string, n_bytes);
 }
 
-static void
-encode_dictionary (Encoded *encoded, Form form, const ReplicaColumn *column)
+/* The bytes that the column's cells come to, or more than @max_bytes: then the rest is not encoded. */
+static gsize
+encode_dictionary (Encoded *encoded, Form form, const ReplicaColumn *column, gsize max_bytes)
 {
+  g_autofree guint32 *n_shown = g_new0 (guint32, (gsize) column->n_dict + 1); /* rows, by entry */
+  gsize n_bytes = 0;
+
+  for (guint row = 0; row < column->n_rows; row++)
+    if (!replica_column_is_null (column, row))
+      n_shown[((const guint32 *) column->data)[row]]++;
   encoded->offsets = g_new (gsize, (gsize) column->n_dict + 1);
-  text_reserve (&encoded->text, column->dict_offsets[column->n_dict] + 2 * (gsize) column->n_dict);
-  for (guint i = 0; i < column->n_dict; i++)
+  for (guint i = 0; i < column->n_dict && n_bytes <= max_bytes; i++)
     {
       encoded->offsets[i] = encoded->text.size_bytes;
-      add_string (&encoded->text, form, column->dict_bytes + column->dict_offsets[i],
-                  column->dict_offsets[i + 1] - column->dict_offsets[i] - 1);
+      if (n_shown[i] > 0)
+        add_string (&encoded->text, form, column->dict_bytes + column->dict_offsets[i],
+                    column->dict_offsets[i + 1] - column->dict_offsets[i] - 1);
+      n_bytes += n_shown[i] * (encoded->text.size_bytes - encoded->offsets[i]);
     }
   encoded->offsets[column->n_dict] = encoded->text.size_bytes;
+  return n_bytes;
 }
 
 /* What one cell that is not a string can need, with its separator. */
@@ -197,29 +209,18 @@ write_cell (char *p, const ReplicaColumn *column, guint row, Form form)
     }
 }
 
-static void
-add_rows (Text *text, ReplicaSnapshot *self, Form form)
+/* @dictionaries: encoded. FALSE: the text has more than @max_bytes. */
+static gboolean
+add_encoded_rows (Text *text,
+                  ReplicaSnapshot *self,
+                  Form form,
+                  const Encoded *dictionaries,
+                  gsize fixed_bytes,
+                  gsize max_bytes)
 {
   guint n_rows = self->head->n_rows, n_columns = self->head->n_columns;
-  g_autofree Encoded *dictionaries = g_new0 (Encoded, MAX (n_columns, 1));
-  gsize fixed_bytes = 8, string_bytes = 0;
 
-  for (guint i = 0; i < n_columns; i++)
-    {
-      if (self->columns[i].type != REPLICA_TYPE_STRING)
-        {
-          fixed_bytes += cell_bytes_max (&self->columns[i]);
-          continue;
-        }
-      fixed_bytes += 8;
-      encode_dictionary (&dictionaries[i], form, &self->columns[i]);
-      if (self->columns[i].n_dict > 0)
-        string_bytes += dictionaries[i].text.size_bytes / self->columns[i].n_dict;
-    }
-  /* A guess that is mostly enough; the buffer grows when it is not. */
-  text_reserve (text, (gsize) n_rows * (fixed_bytes / 2 + string_bytes) + fixed_bytes);
-
-  for (guint row = 0; row < n_rows; row++)
+  for (guint row = 0; row < n_rows && text->size_bytes <= max_bytes; row++)
     {
       text_reserve (text, fixed_bytes);
       if (form == FORM_JSON)
@@ -260,18 +261,51 @@ add_rows (Text *text, ReplicaSnapshot *self, Form form)
         }
       text->data[text->size_bytes++] = form == FORM_JSON ? ']' : '\n';
     }
+  return text->size_bytes <= max_bytes;
+}
 
+/* FALSE: the text would have more than @max_bytes. */
+static gboolean
+add_rows (Text *text, ReplicaSnapshot *self, Form form, gsize max_bytes)
+{
+  guint n_columns = self->head->n_columns;
+  g_autofree Encoded *dictionaries = g_new0 (Encoded, MAX (n_columns, 1));
+  gsize fixed_bytes = 8, string_bytes = 0;
+  gboolean fits;
+
+  for (guint i = 0; i < n_columns && string_bytes <= max_bytes; i++)
+    {
+      if (self->columns[i].type != REPLICA_TYPE_STRING)
+        {
+          fixed_bytes += cell_bytes_max (&self->columns[i]);
+          continue;
+        }
+      fixed_bytes += 8;
+      string_bytes += encode_dictionary (&dictionaries[i], form, &self->columns[i], max_bytes);
+    }
+  fits = string_bytes <= max_bytes;
+  if (fits)
+    {
+      /* A guess that is mostly enough; the buffer grows when it is not. */
+      text_reserve (text, MIN ((gsize) self->head->n_rows * (fixed_bytes / 2) + string_bytes, max_bytes) + fixed_bytes);
+      fits = add_encoded_rows (text, self, form, dictionaries, fixed_bytes, max_bytes);
+    }
   for (guint i = 0; i < n_columns; i++)
     {
       g_free (dictionaries[i].text.data);
       g_free (dictionaries[i].offsets);
     }
+  return fits;
 }
 
+/* Takes the text; NULL when it does not fit. */
 static GBytes *
-text_to_bytes (Text *text)
+text_to_bytes (Text *text, gboolean fits, gsize max_bytes)
 {
-  return g_bytes_new_take (g_realloc (text->data, text->size_bytes), text->size_bytes);
+  if (fits && text->size_bytes <= max_bytes)
+    return g_bytes_new_take (g_realloc (text->data, text->size_bytes), text->size_bytes);
+  g_free (text->data);
+  return NULL;
 }
 
 static void
@@ -292,12 +326,12 @@ add_json_type (Text *text, const ReplicaColumn *column)
 }
 
 GBytes *
-replica_snapshot_make_json (ReplicaSnapshot *self)
+replica_snapshot_make_json (ReplicaSnapshot *self, gsize max_bytes)
 {
   Text text = { 0 };
   const char *path = replica_snapshot_get_path (self);
   char token[REPLICA_TOKEN_TEXT_MAX];
-  gboolean any_key = FALSE;
+  gboolean any_key = FALSE, fits;
 
   text_add_literal (&text, "{\"path\":");
   add_json_string (&text, path, strlen (path));
@@ -328,13 +362,13 @@ replica_snapshot_make_json (ReplicaSnapshot *self)
       text_add_literal (&text, "}");
     }
   text_add_literal (&text, "],\"rows\":[");
-  add_rows (&text, self, FORM_JSON);
+  fits = add_rows (&text, self, FORM_JSON, max_bytes);
   text_add_literal (&text, "]}");
-  return text_to_bytes (&text);
+  return text_to_bytes (&text, fits, max_bytes);
 }
 
 GBytes *
-replica_snapshot_make_csv (ReplicaSnapshot *self)
+replica_snapshot_make_csv (ReplicaSnapshot *self, gsize max_bytes)
 {
   Text text = { 0 };
 
@@ -345,6 +379,5 @@ replica_snapshot_make_csv (ReplicaSnapshot *self)
       add_csv_string (&text, self->columns[i].name, strlen (self->columns[i].name));
     }
   text_add_literal (&text, "\n");
-  add_rows (&text, self, FORM_CSV);
-  return text_to_bytes (&text);
+  return text_to_bytes (&text, add_rows (&text, self, FORM_CSV, max_bytes), max_bytes);
 }

@@ -72,6 +72,17 @@ replica_token_parse (const char *text, ReplicaToken *token)
 
 /* ---- the snapshot ---- */
 
+/* What is cached of a form that is too large: that is found out once, too. */
+static char no_form;
+#define NO_FORM ((GBytes *) (gpointer) &no_form)
+
+static void
+free_form (GBytes *form)
+{
+  if (form != NULL && form != NO_FORM)
+    g_bytes_unref (form);
+}
+
 ReplicaSnapshot *
 replica_snapshot_new_trusted (GBytes *bytes)
 {
@@ -119,8 +130,8 @@ replica_snapshot_unref (ReplicaSnapshot *self)
 {
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
-  g_clear_pointer (&self->json, g_bytes_unref);
-  g_clear_pointer (&self->csv, g_bytes_unref);
+  free_form (self->json);
+  free_form (self->csv);
   g_bytes_unref (self->bytes);
   g_free (self);
 }
@@ -195,17 +206,22 @@ replica_snapshot_get_frontier (ReplicaSnapshot *self, guint index, guint64 *sequ
 /* ---- the forms made once ---- */
 
 static GBytes *
-get_form (ReplicaSnapshot *self, GBytes **cached, GBytes *(*make) (ReplicaSnapshot *) )
+get_form (ReplicaSnapshot *self, GBytes **cached, GBytes *(*make) (ReplicaSnapshot *, gsize))
 {
   GBytes *form = g_atomic_pointer_get (cached);
 
-  if (form != NULL)
-    return form;
-  form = make (self);
-  if (g_atomic_pointer_compare_and_exchange (cached, NULL, form))
-    return form;
-  g_bytes_unref (form);
-  return g_atomic_pointer_get (cached);
+  if (form == NULL)
+    {
+      form = make (self, REPLICA_SNAPSHOT_MAX_TEXT_BYTES);
+      if (form == NULL)
+        form = NO_FORM;
+      if (!g_atomic_pointer_compare_and_exchange (cached, NULL, form))
+        {
+          free_form (form);
+          form = g_atomic_pointer_get (cached);
+        }
+    }
+  return form != NO_FORM ? form : NULL;
 }
 
 GBytes *

@@ -22,6 +22,8 @@ typedef struct {
 /* A snapshot larger than this is not made, and not accepted. */
 #define REPLICA_SNAPSHOT_MAX_BYTES (1u << 30)
 #define REPLICA_SNAPSHOT_MAX_COLUMNS 1024
+/* Of the JSON and the CSV form, in which a string stands in each of its rows: a form that is larger is not made. */
+#define REPLICA_SNAPSHOT_MAX_TEXT_BYTES (256u << 20)
 
 static inline gboolean
 replica_token_equal (ReplicaToken a, ReplicaToken b)
@@ -83,7 +85,8 @@ REPLICA_PUBLIC const char *replica_snapshot_get_frontier (ReplicaSnapshot *self,
  * The JSON form `{"path","token","time","key","columns","rows"}`. Made at most once, when first asked for, by whichever thread asks; the
  * same bytes for everyone.
  *
- * Returns: (transfer none): UTF-8, without a final newline
+ * Returns: (transfer none) (nullable): UTF-8, without a final newline; %NULL when it has more than
+ * %REPLICA_SNAPSHOT_MAX_TEXT_BYTES
  */
 REPLICA_PUBLIC GBytes *replica_snapshot_get_json (ReplicaSnapshot *self);
 
@@ -92,7 +95,7 @@ REPLICA_PUBLIC GBytes *replica_snapshot_get_json (ReplicaSnapshot *self);
  *
  * The CSV form with a header line (RFC 4180, but lines end in LF). Made at most once, as the JSON form is.
  *
- * Returns: (transfer none): UTF-8
+ * Returns: (transfer none) (nullable): UTF-8; %NULL when it has more than %REPLICA_SNAPSHOT_MAX_TEXT_BYTES
  */
 REPLICA_PUBLIC GBytes *replica_snapshot_get_csv (ReplicaSnapshot *self);
 

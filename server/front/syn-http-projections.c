@@ -25,18 +25,9 @@ append_spec (GString *json, const SynProjectionSpec *spec)
       syn_json_append_string (json, spec->schema->columns[i].name);
       separator = ",";
     }
-  g_string_append (json, "],\"columns\":[");
-  for (guint i = 0; i < spec->schema->n_columns; i++)
-    {
-      g_autofree char *type = syn_column_spec_type_to_string (&spec->schema->columns[i]);
-
-      g_string_append (json, i > 0 ? ",{\"name\":" : "{\"name\":");
-      syn_json_append_string (json, spec->schema->columns[i].name);
-      g_string_append (json, ",\"type\":");
-      syn_json_append_string (json, type);
-      g_string_append_c (json, '}');
-    }
-  g_string_append_printf (json, "],\"min_interval_ms\":%u", spec->min_interval_ms);
+  g_string_append (json, "],\"columns\":");
+  syn_http_append_columns (json, spec->schema);
+  g_string_append_printf (json, ",\"min_interval_ms\":%u", spec->min_interval_ms);
   g_string_append (json, spec->n_inputs == 1 ? ",\"source\":" : ",\"sources\":[");
   for (guint i = 0; i < spec->n_inputs; i++)
     {
@@ -131,7 +122,7 @@ respond_unchanged (Poll *self, ReplicaToken token)
 static void
 respond_snapshot (Poll *self, ReplicaSnapshot *snapshot)
 {
-  GBytes *body;
+  GBytes *body; /* (nullable) */
 
   switch (self->form)
     {
@@ -146,6 +137,16 @@ respond_snapshot (Poll *self, ReplicaSnapshot *snapshot)
     default:
       body = replica_snapshot_get_json (snapshot);
       break;
+    }
+  if (body == NULL)
+    {
+      g_autofree char *message = g_strdup_printf (
+          "%u rows are more than %u MiB as %s: ask for fewer (where=, limit=), or for " SYN_TYPE_BINARY,
+          replica_snapshot_get_n_rows (snapshot), REPLICA_SNAPSHOT_MAX_TEXT_BYTES >> 20,
+          syn_form_content_type (self->form));
+
+      syn_http_respond_error (self->request.msg, SYN_ERROR_TOO_LARGE, message, 0, NULL);
+      return;
     }
   set_snapshot_headers (self->request.msg, replica_snapshot_get_token (snapshot));
   syn_http_respond (self->request.msg, SOUP_STATUS_OK, syn_form_content_type (self->form), body);

@@ -28,6 +28,11 @@ static const char catalog_json[] =
 #define FAKE_PUBLISH 1
 
 typedef struct {
+  guint n_rows;
+  guint n_bytes; /* of a string that is in each row; 0: numbers */
+} FakePublish;
+
+typedef struct {
   SynMessageList parked;
   ReplicaSnapshot *snapshot;
   guint64 serial;
@@ -58,17 +63,24 @@ reply_snapshot (FakeProjection *self, SynMessage *message)
 }
 
 static ReplicaSnapshot *
-make_snapshot (ReplicaToken token, guint n_rows)
+make_snapshot (ReplicaToken token, guint n_rows, guint n_bytes)
 {
   ReplicaSnapshotBuilder *builder = replica_snapshot_builder_new ("quotes", token, SYN_STEPPED_START_REAL_US, n_rows);
   g_autofree gint64 *data = g_new (gint64, MAX (n_rows, 1));
+  g_autofree guint32 *codes = g_new0 (guint32, MAX (n_rows, 1));
+  g_autofree char *string = g_strnfill (n_bytes, 'x');
+  guint32 offsets[] = { 0, n_bytes + 1 };
   ReplicaColumn column = { .name = "n", .type = REPLICA_TYPE_INT64, .width = 8, .is_key = TRUE, .n_rows = n_rows, .data = data };
+  ReplicaColumn text = { .name = "text", .type = REPLICA_TYPE_STRING, .width = 4, .n_rows = n_rows, .data = codes,
+                         .dict_offsets = offsets, .dict_bytes = string, .n_dict = 1 };
   g_autoptr (GError) error = NULL;
   ReplicaSnapshot *snapshot;
 
   for (guint i = 0; i < n_rows; i++)
     data[i] = i;
   replica_snapshot_builder_add (builder, &column);
+  if (n_bytes > 0)
+    replica_snapshot_builder_add (builder, &text);
   snapshot = replica_snapshot_builder_finish (builder, &error);
   g_assert_no_error (error);
   return snapshot;
@@ -83,9 +95,11 @@ projection_receive (SynGrain *grain, gpointer state, SynMessage *message)
 
   if (syn_message_get_method (message) == FAKE_PUBLISH)
     {
+      const FakePublish *publish = syn_message_get_payload (message);
+
       g_clear_pointer (&self->snapshot, replica_snapshot_unref);
       last_token = (ReplicaToken) { syn_grain_get_epoch (grain), ++self->serial };
-      self->snapshot = make_snapshot (last_token, *(guint *) syn_message_get_payload (message));
+      self->snapshot = make_snapshot (last_token, publish->n_rows, publish->n_bytes);
       syn_message_reply (message, NULL, NULL);
       while ((parked = syn_message_list_pop (&self->parked)) != NULL)
         {
@@ -321,8 +335,15 @@ published_cb (gpointer payload, const GError *error, gpointer user_data)
 void
 fixture_publish_snapshot (Fixture *self, guint n_rows)
 {
+  fixture_publish_text (self, n_rows, 0);
+}
+
+void
+fixture_publish_text (Fixture *self, guint n_rows, guint n_bytes)
+{
+  FakePublish publish = { n_rows, n_bytes };
   SynCall call = {
-    .type = "fake", .key = "quotes", .method = FAKE_PUBLISH, .payload = g_memdup2 (&n_rows, sizeof n_rows), .payload_free = g_free,
+    .type = "fake", .key = "quotes", .method = FAKE_PUBLISH, .payload = g_memdup2 (&publish, sizeof publish), .payload_free = g_free,
     .reply = published_cb,
   };
 

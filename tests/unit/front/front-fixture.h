@@ -25,6 +25,8 @@ void fixture_tear_down (Fixture *self, gconstpointer data);
 
 /* "quotes" has a new snapshot, of @n_rows rows; answers who waits. Serials count from 1. */
 void fixture_publish_snapshot (Fixture *self, guint n_rows);
+/* The same with a string of @n_bytes in each row. */
+void fixture_publish_text (Fixture *self, guint n_rows, guint n_bytes);
 /* The token of the newest snapshot. */
 ReplicaToken fixture_token (Fixture *self);
 /* What the source was given last: the body, and the format. And how often it was asked. */

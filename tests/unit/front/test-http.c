@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "syn-beacon.h"
@@ -294,6 +295,25 @@ test_forms (Fixture *f, gconstpointer data)
 
 /* ---- clients that leave, and those that are slow ---- */
 
+/* A snapshot whose text would be too large is refused as text, and given in the binary form. */
+static void
+test_form_too_large (Fixture *f, gconstpointer data)
+{
+  int fd = client_connect (f);
+  g_autofree char *json = NULL, *csv = NULL, *binary = NULL;
+
+  fixture_publish_text (f, 65536, 5000);
+  json = client_ask (f, fd, "GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  g_assert_cmpuint (status_of (json), ==, 413);
+  assert_has (json, "\"code\":\"too-large\",\"message\":\"65536 rows are more than 256 MiB as application/json: ");
+  csv = client_ask (f, fd, "GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\nAccept: text/csv\r\n\r\n");
+  g_assert_cmpuint (status_of (csv), ==, 413);
+  binary = client_ask (f, fd, "GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\n"
+                              "Accept: application/vnd.synoptic.snapshot\r\n\r\n");
+  g_assert_cmpuint (status_of (binary), ==, 200);
+  client_close (f, fd);
+}
+
 static void
 test_client_leaves (Fixture *f, gconstpointer data)
 {
@@ -442,6 +462,40 @@ test_garbage (Fixture *f, gconstpointer data)
   g_assert_cmpuint (fixture_count_descriptors (), ==, before);
 }
 
+/* What libsoup refuses before anybody of ours sees it has a body like all errors; the connection ends. */
+static void
+test_refused_unseen (Fixture *f, gconstpointer data)
+{
+  static const struct {
+    const char *request;
+    guint status;
+  } cases[] = {
+    { "GET /v1/projections/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400 },
+    { "GET /v1/projections/quotes?where=% HTTP/1.1\r\nHost: localhost\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\n\r\n", 400 },
+    { "garbage\r\n\r\n", 400 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      int fd = client_connect (f);
+      g_autofree char *good = client_ask (f, fd, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      g_autofree char *answer = NULL, *type = NULL, *length = NULL;
+
+      g_test_message ("%s", cases[i].request);
+      g_assert_cmpuint (status_of (good), ==, 200);
+      answer = client_ask (f, fd, cases[i].request);
+      g_assert_cmpuint (status_of (answer), ==, cases[i].status);
+      type = header_of (answer, "Content-Type");
+      g_assert_cmpstr (type, ==, "application/json");
+      length = header_of (answer, "Content-Length");
+      g_assert_cmpuint (strlen (strstr (answer, "\r\n\r\n") + 4), ==, (guint) atoi (length));
+      assert_has (answer, "\r\n\r\n{\"error\":{\"code\":\"invalid\",\"message\":\"");
+      g_assert_true (client_is_closed (f, fd));
+      client_close (f, fd);
+    }
+}
+
 static void
 test_too_many_connections (Fixture *f, gconstpointer data)
 {
@@ -472,6 +526,44 @@ test_too_many_connections (Fixture *f, gconstpointer data)
   g_object_unref (streams[1]);
   for (guint i = 0; i < 3; i++)
     close (pairs[i][1]);
+  g_assert_cmpuint (fixture_count_descriptors (), ==, before - 1);
+}
+
+/* Who is refused and has sent much is not read to its end; who lingers has a place like any other. */
+static void
+test_refused_bounds (Fixture *f, gconstpointer data)
+{
+  SynHttpConns *conns = syn_http_conns_new (syn_silo_get_front_lane (f->silo));
+  g_autoptr (GSocketAddress) remote = g_inet_socket_address_new_from_string ("127.0.0.1", 1);
+  guint before = fixture_count_descriptors ();
+  static const char sent[120000] = "POST";
+  int lingers[2], refused[2], far, unread = 0;
+  char answer[256] = "";
+
+  syn_http_conns_set_max (conns, 1);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, lingers), ==, 0);
+  syn_http_conns_linger (conns, lingers[0], "bye", 3);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, refused), ==, 0);
+  g_assert_cmpint (send (refused[1], sent, sizeof sent, 0), ==, sizeof sent);
+  far = dup (refused[0]); /* what is left of it can be looked at when the front has closed its own */
+  g_assert_null (syn_http_conns_add (conns, refused[0], remote));
+  g_assert_cmpint (recv (refused[1], answer, sizeof answer - 1, 0), >, 0);
+  g_assert_cmpuint (status_of (answer), ==, 503);
+  g_assert_cmpint (ioctl (far, FIONREAD, &unread), ==, 0);
+  g_assert_cmpint (unread, >=, 120000 - 65536);
+  close (far);
+  close (refused[1]);
+
+  close (lingers[1]); /* which ends the lingering, and frees its place */
+  fixture_settle (f);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, refused), ==, 0);
+  {
+    g_autoptr (SynHttpStream) stream = syn_http_conns_add (conns, refused[0], remote);
+
+    g_assert_nonnull (stream);
+  }
+  close (refused[1]);
+  syn_http_conns_free (conns);
   g_assert_cmpuint (fixture_count_descriptors (), ==, before - 1);
 }
 
@@ -754,13 +846,16 @@ main (int argc, char **argv)
   ADD ("poll-any", test_poll_any);
   ADD ("poll-no-snapshot", test_poll_no_snapshot);
   ADD ("forms", test_forms);
+  ADD ("form-too-large", test_form_too_large);
   ADD ("client-leaves", test_client_leaves);
   ADD ("keep-alive-closed-by-client", test_keep_alive_closed_by_client);
   ADD ("pipelining", test_pipelining);
   ADD ("idle", test_idle);
   ADD ("stalled-reader", test_stalled_reader);
   ADD ("garbage", test_garbage);
+  ADD ("refused-unseen", test_refused_unseen);
   ADD ("too-many-connections", test_too_many_connections);
+  ADD ("refused-bounds", test_refused_bounds);
   ADD ("publish", test_publish);
   ADD ("publish-errors", test_publish_errors);
   ADD ("publish-large", test_publish_large);

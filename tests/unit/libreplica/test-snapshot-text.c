@@ -167,6 +167,55 @@ test_growth (void)
   test_snapshot_walk (snapshot);
 }
 
+/* A form is made of as many bytes as it may have, and not of one more. */
+static void
+test_size_limit (void)
+{
+  g_autoptr (ReplicaSnapshot) snapshot = test_snapshot_new (1, "symbol*:string last:decimal(4) n:int64",
+                                                            "A\"|1.1|~\nB|-0.0001|9223372036854775807\n~|~|~");
+  GBytes *(*makes[]) (ReplicaSnapshot *, gsize) = { replica_snapshot_make_json, replica_snapshot_make_csv };
+
+  for (guint i = 0; i < G_N_ELEMENTS (makes); i++)
+    {
+      g_autoptr (GBytes) whole = makes[i] (snapshot, G_MAXSIZE / 2);
+      gsize size = g_bytes_get_size (whole);
+      g_autoptr (GBytes) same = makes[i] (snapshot, size);
+
+      g_assert_true (g_bytes_equal (whole, same));
+      for (gsize less = 0; less < size; less++)
+        g_assert_null (makes[i] (snapshot, less));
+    }
+}
+
+/* One string of 64 KiB in as many rows as make a gigabyte of text: found out before a row is written, also when other
+ * entries of the dictionary are in no row, and by each who asks. */
+static void
+test_string_in_many_rows (void)
+{
+  const guint n_rows = 16384, n_bytes = 65535;
+  g_autofree char *string = g_strnfill (n_bytes, 'x');
+  g_autofree char *dictionary = g_malloc0 (n_bytes + 3);
+  g_autofree guint32 *codes = g_new0 (guint32, n_rows);
+  guint32 offsets[] = { 0, n_bytes + 1, n_bytes + 3 };
+  ReplicaColumn column = { .name = "s", .type = REPLICA_TYPE_STRING, .width = 4, .n_rows = n_rows, .data = codes,
+                           .dict_offsets = offsets, .dict_bytes = dictionary, .n_dict = 2 };
+  ReplicaSnapshotBuilder *builder = replica_snapshot_builder_new ("p", (ReplicaToken){ 1, 1 }, 0, n_rows);
+  g_autoptr (ReplicaSnapshot) snapshot = NULL;
+  g_autoptr (GError) error = NULL;
+
+  memcpy (dictionary, string, n_bytes);
+  dictionary[n_bytes + 1] = 'y';
+  replica_snapshot_builder_add (builder, &column);
+  snapshot = replica_snapshot_builder_finish (builder, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_bytes_get_size (replica_snapshot_get_bytes (snapshot)), <, 1u << 20);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_null (replica_snapshot_get_json (snapshot));
+      g_assert_null (replica_snapshot_get_csv (snapshot));
+    }
+}
+
 /* ---- the big list of naughty strings ---- */
 
 static char *
@@ -282,6 +331,8 @@ main (int argc, char **argv)
   g_test_add_func ("/snapshot-text/strings", test_strings);
   g_test_add_func ("/snapshot-text/string-with-nul", test_string_with_nul);
   g_test_add_func ("/snapshot-text/growth", test_growth);
+  g_test_add_func ("/snapshot-text/size-limit", test_size_limit);
+  g_test_add_func ("/snapshot-text/string-in-many-rows", test_string_in_many_rows);
   g_test_add_func ("/snapshot-text/naughty-strings", test_naughty_strings);
   return g_test_run ();
 }

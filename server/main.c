@@ -20,6 +20,7 @@
 #include "syn-limits.h"
 #include "syn-projection.h"
 #include "syn-source.h"
+#include "syn-sqlite-store.h"
 
 #define MAX_LANES 256
 #define LANE_PER_CORE G_MININT /* --lanes was not given */
@@ -209,13 +210,19 @@ static int
 serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **error)
 {
   SynSiloOptions silo_options = { .n_lanes = (guint) MAX (options->n_lanes, 0), .data_dir = options->data_dir };
+  const SynSqliteStoreOptions store_options = { .folder = options->data_dir };
   g_autoptr (SynSilo) silo = syn_silo_new (&silo_options, error);
+  SynStore *store;
   g_autofree char *authority = NULL;
   guint term, interrupt;
 
   if (silo == NULL)
     return EXIT_FAILURE;
   daemon->silo = silo;
+  store = syn_sqlite_store_new (&store_options, error); /* the silo holds the folder's lock */
+  if (store == NULL)
+    return EXIT_FAILURE;
+  syn_silo_set_store (silo, store);
   syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
   syn_projections_register (silo, catalog);
   syn_sources_register (silo, catalog);

@@ -47,6 +47,11 @@
 #define SYN_MAX_ACTIVATIONS_PER_LANE (1u << 20)
 #define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */
 
+/* state and reminders */
+#define SYN_MAX_STATE_BYTES (1u << 20)       /* one record of one grain; above: TOO_LARGE */
+#define SYN_MAX_STORE_REQUESTS (1u << 16)    /* waiting for the store's thread; above: OVERLOADED */
+#define SYN_MAX_STORE_BYTES (64u << 20)      /* in those, together; above: OVERLOADED */
+
 /* front */
 #define SYN_MAX_CONNECTIONS 100000
 #define SYN_MAX_HTTP_CONNECTIONS 8192

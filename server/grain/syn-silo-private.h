@@ -5,6 +5,7 @@
 #include "syn-lane-private.h"
 #include "syn-grain-private.h"
 #include "syn-data-dir.h"
+#include "syn-store.h"
 
 /* The inside of a silo, for server/grain/. */
 
@@ -30,6 +31,7 @@ struct _SynSilo {
   SynLane *front;         /* (owned) (nullable): from the start on */
   gint max_lane_messages; /* SYN_MAX_LANE_MESSAGES; tests lower it */
   SynDataDir *data_dir;   /* (owned) (nullable) */
+  SynStore *store;        /* (owned): from the start on */
   guint32 incarnation;
   guint64 next_epoch;     /* atomic */
   gint64 started_us;

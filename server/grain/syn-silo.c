@@ -14,6 +14,7 @@
 
 #include "syn-silo-private.h"
 #include "syn-error.h"
+#include "syn-memory-store.h"
 #include "syn-silo-test.h"
 
 #define DRAIN_ROUNDS 4
@@ -121,6 +122,20 @@ syn_silo_keep (SynSilo *self, const char *type, const char *key)
   g_array_append_val (self->kept, kept);
 }
 
+void
+syn_silo_set_store (SynSilo *self, SynStore *store)
+{
+  g_return_if_fail (!self->started);
+  syn_store_free (self->store);
+  self->store = store;
+}
+
+SynStore *
+syn_silo_get_store (SynSilo *self)
+{
+  return self->store;
+}
+
 const SynGrainKind *
 syn_silo_find_kind (SynSilo *self, const char *type)
 {
@@ -196,6 +211,9 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
   g_return_val_if_fail (!self->started, FALSE);
   if (front_context == NULL && !self->stepped)
     front_context = g_main_context_default ();
+  syn_store_register_metrics ();
+  if (self->store == NULL)
+    self->store = syn_memory_store_new ();
   self->front = syn_lane_new (self, self->n_lanes, front_context);
   if (self->stepped)
     syn_lane_set_clock (self->front, stepped_clock, self);
@@ -369,6 +387,8 @@ syn_silo_free (SynSilo *self)
         }
     }
   end_lanes (self);
+  if (self->store != NULL)
+    syn_store_close (self->store);
   run_rests (self);
   if (self->front != NULL && syn_lane_current () == self->front)
     syn_lane_enter (NULL);
@@ -378,6 +398,7 @@ syn_silo_free (SynSilo *self)
   g_free (self->lanes);
   g_array_unref (self->kept);
   g_hash_table_unref (self->data);
+  syn_store_free (self->store); /* before the lock is let go of */
   syn_data_dir_close (self->data_dir);
   g_free (self);
 }
@@ -498,7 +519,7 @@ syn_silo_step (SynSilo *self, SynLane *lane)
 static gboolean
 step_all (SynSilo *self)
 {
-  gboolean any = FALSE;
+  gboolean any = syn_store_step (self->store);
 
   for (guint i = 0; i < self->n_lanes; i++)
     any = syn_silo_step (self, self->lanes[i]) || any;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "syn-grain.h"
+#include "syn-store.h"
 
 /* One server process: its lanes, its grain types, its incarnation. */
 
@@ -15,6 +16,9 @@ typedef struct {
 /* Takes the lock on @data_dir (made when missing): a second silo on the same folder is refused with a clear error. */
 SynSilo *syn_silo_new (const SynSiloOptions *options, GError **error);
 void syn_silo_register (SynSilo *self, const SynGrainType *type, gpointer type_data);
+/* What keeps the state of grains and their reminders: (transfer full). Before the start; without one, a memory store is made then. */
+void syn_silo_set_store (SynSilo *self, SynStore *store);
+SynStore *syn_silo_get_store (SynSilo *self); /* after the start: any thread */
 /* Names an always-on grain: activated when the silo starts, restarted after errors. */
 void syn_silo_keep (SynSilo *self, const char *type, const char *key);
 /* Starts the lane threads, then the always-on grains. The calling thread becomes the front lane on @front_context. */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* CRC-32C (Castagnoli: polynomial 0x1EDC6F41 reflected, initial value and final xor all ones): the checksum of what this room keeps on
+ * disk. Finds torn, swapped and flipped bytes; is no protection from somebody who wants to deceive. */
+
+G_BEGIN_DECLS
+
+/* Goes on from @crc; 0 to begin with. Of "123456789": 0xe3069283. */
+guint32 syn_crc32c (guint32 crc, gconstpointer bytes, gsize n_bytes);
+
+G_END_DECLS

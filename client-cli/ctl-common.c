@@ -53,7 +53,7 @@ ctl_parse (const char *synopsis,
   static char *option; /* (owned by the process) what --server said */
   const GOptionEntry common[] = {
     { "server", 0, 0, G_OPTION_ARG_STRING, &option,
-      "The server (default: $SYNOPTIC_SERVER, or " CTL_DEFAULT_SERVER ")", "URL" },
+      "The server (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")", "URL" },
     { NULL },
   };
   g_autofree char *program = g_strdup_printf ("synopticctl %s", (*argv)[0]);

@@ -19,8 +19,6 @@ enum
   CTL_USAGE = 2
 };
 
-#define CTL_DEFAULT_SERVER "http://127.0.0.1:7878"
-
 typedef enum
 {
   CTL_FORMAT_TABLE,

@@ -27,7 +27,7 @@ print_help (FILE *out)
       fprintf (out, "  %-25s  %s\n", left, verbs[i].summary);
     }
   fputs ("\nOptions:\n"
-         "  --server URL               the server (default: $SYNOPTIC_SERVER, or " CTL_DEFAULT_SERVER ")\n"
+         "  --server URL               the server (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")\n"
          "  --version                  prints the version\n"
          "  --help                     prints this; \"synopticctl VERB --help\" tells a verb's options\n"
          "\nExit status: 0 done, 1 an error, 2 wrong usage.\n",
@@ -37,12 +37,10 @@ print_help (FILE *out)
 int
 main (int argc, char **argv)
 {
-  const char *server = g_getenv ("SYNOPTIC_SERVER");
+  const char *server = replica_default_uri ();
   int at = 1;
 
   setlocale (LC_ALL, "");
-  if (server == NULL || *server == '\0')
-    server = CTL_DEFAULT_SERVER;
   for (; at < argc && argv[at][0] == '-'; at++)
     {
       if (strcmp (argv[at], "--help") == 0 || strcmp (argv[at], "-h") == 0)

@@ -5,7 +5,6 @@
 
 #include "dash-application.h"
 
-#include "config-gtk.h"
 #include "dash-window.h"
 
 struct _DashApplication
@@ -29,7 +28,7 @@ about_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   GtkApplication *application = user_data;
 
   adw_show_about_window (gtk_application_get_active_window (application), "application-name", "Synoptic",
-                         "application-icon", DASH_APPLICATION_ID, "version", DASH_VERSION, "comments",
+                         "application-icon", DASH_APPLICATION_ID, "version", SYNOPTIC_VERSION, "comments",
                          "The same live picture for everyone, as fresh as each network allows.",
                          "license-type", GTK_LICENSE_LGPL_2_1, "developer-name", "The Synoptic authors",
                          NULL);
@@ -111,13 +110,11 @@ dash_application_handle_local_options (GApplication *application, GVariantDict *
 
   if (g_variant_dict_contains (options, "version"))
     {
-      g_print ("synoptic %s\n", DASH_VERSION);
+      g_print ("synoptic %s\n", SYNOPTIC_VERSION);
       return 0;
     }
   if (!g_variant_dict_lookup (options, "server", "&s", &server))
-    server = g_getenv ("SYNOPTIC_SERVER");
-  if (server == NULL || *server == '\0')
-    server = DASH_DEFAULT_SERVER;
+    server = replica_default_uri ();
   link = replica_link_new (server, &error);
   if (link == NULL)
     {
@@ -152,7 +149,7 @@ dash_application_init (DashApplication *self)
 {
   static const GOptionEntry options[] = {
     { "server", 's', 0, G_OPTION_ARG_STRING, NULL,
-      "The silo to look at (default: " DASH_DEFAULT_SERVER ", or $SYNOPTIC_SERVER)", "URL" },
+      "The silo to look at (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")", "URL" },
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, "Print the version and exit", NULL },
     { NULL },
   };

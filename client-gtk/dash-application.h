@@ -6,7 +6,6 @@
 G_BEGIN_DECLS
 
 #define DASH_APPLICATION_ID "net.synoptic.Synoptic"
-#define DASH_DEFAULT_SERVER "http://127.0.0.1:7878"
 
 #define DASH_TYPE_APPLICATION (dash_application_get_type ())
 G_DECLARE_FINAL_TYPE (DashApplication, dash_application, DASH, APPLICATION, AdwApplication)

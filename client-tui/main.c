@@ -5,15 +5,13 @@
 
 #include "tui-app.h"
 
-#define DEFAULT_SERVER "http://127.0.0.1:7878"
-
 int
 main (int argc, char **argv)
 {
   g_autofree char *server = NULL;
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
-    { "server", 's', 0, G_OPTION_ARG_STRING, &server, "The silo (default: $SYNOPTIC_SERVER, or " DEFAULT_SERVER ")", "URL" },
+    { "server", 's', 0, G_OPTION_ARG_STRING, &server, "The silo (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")", "URL" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
     { NULL }
   };
@@ -35,7 +33,7 @@ main (int argc, char **argv)
       return 0;
     }
   if (server == NULL)
-    server = g_strdup (g_getenv ("SYNOPTIC_SERVER") != NULL ? g_getenv ("SYNOPTIC_SERVER") : DEFAULT_SERVER);
+    server = g_strdup (replica_default_uri ());
   status = tui_app_run (server, &error);
   if (error != NULL)
     g_printerr ("synoptic-tui: %s\n", error->message);

@@ -554,6 +554,14 @@ replica_link_stop (ReplicaLink *self)
 }
 
 const char *
+replica_default_uri (void)
+{
+  const char *uri = g_getenv ("SYNOPTIC_SERVER");
+
+  return uri != NULL && *uri != '\0' ? uri : REPLICA_DEFAULT_URI;
+}
+
+const char *
 replica_link_get_uri (ReplicaLink *self)
 {
   g_return_val_if_fail (REPLICA_IS_LINK (self), NULL);

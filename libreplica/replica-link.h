@@ -33,6 +33,10 @@ typedef enum {
 REPLICA_PUBLIC
 G_DECLARE_FINAL_TYPE (ReplicaLink, replica_link, REPLICA, LINK, GObject)
 
+#define REPLICA_DEFAULT_URI "http://127.0.0.1:7878"
+/* Where a client looks when nobody tells it: $SYNOPTIC_SERVER unless it is empty, else %REPLICA_DEFAULT_URI. */
+REPLICA_PUBLIC const char *replica_default_uri (void);
+
 /* @uri: http://HOST:PORT (or ws://) of a silo, no path. NULL with REPLICA_ERROR_INVALID. */
 REPLICA_PUBLIC ReplicaLink *replica_link_new (const char *uri, GError **error);
 REPLICA_PUBLIC void replica_link_start (ReplicaLink *self);

@@ -440,6 +440,22 @@ test_uri (void)
     }
 }
 
+static void
+test_default_uri (void)
+{
+  g_autofree char *before = g_strdup (g_getenv ("SYNOPTIC_SERVER"));
+
+  g_unsetenv ("SYNOPTIC_SERVER");
+  g_assert_cmpstr (replica_default_uri (), ==, "http://127.0.0.1:7878");
+  g_setenv ("SYNOPTIC_SERVER", "", TRUE);
+  g_assert_cmpstr (replica_default_uri (), ==, "http://127.0.0.1:7878");
+  g_setenv ("SYNOPTIC_SERVER", "http://[::1]:1", TRUE);
+  g_assert_cmpstr (replica_default_uri (), ==, "http://[::1]:1");
+  g_unsetenv ("SYNOPTIC_SERVER");
+  if (before != NULL)
+    g_setenv ("SYNOPTIC_SERVER", before, TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -456,5 +472,6 @@ main (int argc, char **argv)
   g_test_add_func ("/link/dispose-in-flight", test_dispose_in_flight);
   g_test_add_func ("/link/dispose-in-handler", test_dispose_in_handler);
   g_test_add_func ("/link/uri", test_uri);
+  g_test_add_func ("/link/default-uri", test_default_uri);
   return g_test_run ();
 }

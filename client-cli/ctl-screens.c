@@ -6,12 +6,6 @@
 
 #include "ctl.h"
 
-static const char *const kinds[] = {
-  [REPLICA_PANEL_GRID] = "grid",
-  [REPLICA_PANEL_CANDLES] = "candles",
-  [REPLICA_PANEL_LINE] = "line",
-};
-
 typedef struct
 {
   ReplicaScreen *screen;
@@ -54,7 +48,7 @@ append_cell (gpointer data, guint row, guint column, GString *out)
   else if (r->panel == NULL)
     text = NULL;
   else if (column == KIND)
-    text = (guint) r->panel->kind < G_N_ELEMENTS (kinds) ? kinds[r->panel->kind] : "?";
+    text = replica_panel_kind_to_string (r->panel->kind);
   else if (column == TITLE)
     text = r->panel->title;
   else if (column == PATH)

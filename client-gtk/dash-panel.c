@@ -25,7 +25,6 @@ struct _DashPanel
   ReplicaPanelKind kind;
   char *path;    /* (owned) */
   char *title;   /* (owned) */
-  char *follows; /* (owned) (nullable) */
 
   DashPanel *leader; /* (unowned) (nullable): a sibling, which lives as long */
   char *next_path;   /* (owned) (nullable): to ask for, once thawed */
@@ -322,7 +321,6 @@ dash_panel_new (ReplicaLink *link, const ReplicaPanel *panel)
   self->kind = panel->kind;
   self->path = g_strdup (panel->path);
   self->title = g_strdup (panel->title != NULL && *panel->title != '\0' ? panel->title : panel->path);
-  self->follows = g_strdup (panel->follows);
   self->view = replica_view_new (link, panel->path);
   gtk_label_set_label (GTK_LABEL (self->title_label), self->title);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, self->title, -1);
@@ -367,21 +365,9 @@ dash_panel_get_view (DashPanel *self)
 }
 
 const char *
-dash_panel_get_path (DashPanel *self)
-{
-  return self->path;
-}
-
-const char *
 dash_panel_get_title (DashPanel *self)
 {
   return self->title;
-}
-
-const char *
-dash_panel_get_follows (DashPanel *self)
-{
-  return self->follows;
 }
 
 DashGrid *
@@ -474,7 +460,6 @@ dash_panel_finalize (GObject *object)
 
   g_free (self->path);
   g_free (self->title);
-  g_free (self->follows);
   g_free (self->next_path);
   g_free (self->next_key);
   g_free (self->shown_path);

@@ -21,9 +21,7 @@ G_DECLARE_FINAL_TYPE (DashPanel, dash_panel, DASH, PANEL, GtkWidget)
 
 GtkWidget *dash_panel_new (ReplicaLink *link, const ReplicaPanel *panel);
 ReplicaView *dash_panel_get_view (DashPanel *self);
-const char *dash_panel_get_path (DashPanel *self); /* as the screen has it, not what is asked for @follows */
 const char *dash_panel_get_title (DashPanel *self);
-const char *dash_panel_get_follows (DashPanel *self);
 DashGrid *dash_panel_get_grid (DashPanel *self); /* (nullable): charts have none */
 /* From now on shows what belongs to the row selected in @leader, a grid. */
 void dash_panel_follow (DashPanel *self, DashPanel *leader);

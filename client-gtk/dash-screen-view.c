@@ -200,17 +200,12 @@ dash_screen_view_new (ReplicaLink *link, ReplicaScreen *screen)
         self->active = DASH_PANEL (panel);
     }
   for (guint i = 0; i < n; i++)
-    for (guint j = 0; j < n; j++)
-      {
-        DashPanel *panel = g_ptr_array_index (self->panels, i), *leader = g_ptr_array_index (self->panels, j);
+    {
+      int leader = replica_screen_get_leader (screen, i);
 
-        if (i != j && dash_panel_get_grid (leader) != NULL
-            && g_strcmp0 (dash_panel_get_follows (panel), dash_panel_get_path (leader)) == 0)
-          {
-            dash_panel_follow (panel, leader);
-            break;
-          }
-      }
+      if (leader >= 0 && (guint) leader < n)
+        dash_panel_follow (g_ptr_array_index (self->panels, i), g_ptr_array_index (self->panels, leader));
+    }
   if (n > 0)
     gtk_widget_set_parent (lay_out (self), GTK_WIDGET (self));
   return GTK_WIDGET (self);

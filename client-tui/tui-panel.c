@@ -88,12 +88,6 @@ tui_panel_get_view (TuiPanel *self)
   return self->view;
 }
 
-const ReplicaPanel *
-tui_panel_get_spec (TuiPanel *self)
-{
-  return &self->spec;
-}
-
 void
 tui_panel_set_active (TuiPanel *self, gboolean active)
 {

@@ -16,7 +16,6 @@ TuiPanel *tui_panel_new (ReplicaLink *link, const ReplicaPanel *panel, TuiPanelF
 void tui_panel_free (TuiPanel *self);
 TuiGrid *tui_panel_get_grid (TuiPanel *self);
 ReplicaView *tui_panel_get_view (TuiPanel *self);
-const ReplicaPanel *tui_panel_get_spec (TuiPanel *self);
 /* Only the panels of the screen in sight ask. */
 void tui_panel_set_active (TuiPanel *self, gboolean active);
 /* Shows what belongs to the selected row of @leader; does nothing when that is what it shows. */

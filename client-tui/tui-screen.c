@@ -146,14 +146,10 @@ tui_screen_follow (TuiScreen *self)
 {
   for (guint i = 0; i < self->slots->len; i++)
     {
-      const char *follows = tui_panel_get_spec (SLOT (self, i).panel)->follows;
+      int leader = replica_screen_get_leader (self->spec, i);
 
-      for (guint j = 0; follows != NULL && j < self->slots->len; j++)
-        if (j != i && g_strcmp0 (tui_panel_get_spec (SLOT (self, j).panel)->path, follows) == 0)
-          {
-            tui_panel_follow (SLOT (self, i).panel, SLOT (self, j).panel);
-            break;
-          }
+      if (leader >= 0)
+        tui_panel_follow (SLOT (self, i).panel, SLOT (self, leader).panel);
     }
 }
 

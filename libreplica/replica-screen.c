@@ -28,6 +28,13 @@ static const char *const kind_names[] = {
   [REPLICA_PANEL_LINE] = "line",
 };
 
+const char *
+replica_panel_kind_to_string (ReplicaPanelKind kind)
+{
+  g_return_val_if_fail ((guint) kind < G_N_ELEMENTS (kind_names), NULL);
+  return kind_names[kind];
+}
+
 static void
 panel_free (ReplicaPanel *panel)
 {
@@ -81,6 +88,29 @@ replica_screen_get_panel (ReplicaScreen *self, guint index)
 {
   g_return_val_if_fail (index < self->panels->len, NULL);
   return g_ptr_array_index (self->panels, index);
+}
+
+/* Where in @panels the grid is that the panel at @index follows, or -1. */
+static int
+find_leader (GPtrArray *panels, guint index)
+{
+  const char *follows = ((const ReplicaPanel *) g_ptr_array_index (panels, index))->follows;
+
+  for (guint i = 0; i < panels->len && follows != NULL; i++)
+    {
+      const ReplicaPanel *other = g_ptr_array_index (panels, i);
+
+      if (i != index && other->kind == REPLICA_PANEL_GRID && strcmp (other->path, follows) == 0)
+        return (int) i;
+    }
+  return -1;
+}
+
+int
+replica_screen_get_leader (ReplicaScreen *self, guint index)
+{
+  g_return_val_if_fail (index < self->panels->len, -1);
+  return find_leader (self->panels, index);
 }
 
 /* ---- reading ---- */
@@ -181,19 +211,8 @@ static void
 drop_lost_follows (GPtrArray *panels)
 {
   for (guint i = 0; i < panels->len; i++)
-    {
-      ReplicaPanel *panel = g_ptr_array_index (panels, i);
-      gboolean found = FALSE;
-
-      for (guint k = 0; k < panels->len && !found && panel->follows != NULL; k++)
-        {
-          const ReplicaPanel *other = g_ptr_array_index (panels, k);
-
-          found = k != i && other->kind == REPLICA_PANEL_GRID && strcmp (other->path, panel->follows) == 0;
-        }
-      if (!found)
-        g_clear_pointer (&panel->follows, g_free);
-    }
+    if (find_leader (panels, i) < 0)
+      g_clear_pointer (&((ReplicaPanel *) g_ptr_array_index (panels, i))->follows, g_free);
 }
 
 static ReplicaScreen *

@@ -23,6 +23,8 @@ typedef enum {
   REPLICA_PANEL_LINE,
 } ReplicaPanelKind;
 
+REPLICA_PUBLIC const char *replica_panel_kind_to_string (ReplicaPanelKind kind); /* "grid", "candles", "line", as in JSON */
+
 /**
  * ReplicaPanel:
  * @kind: what draws it
@@ -54,6 +56,8 @@ REPLICA_PUBLIC const char *replica_screen_get_name (ReplicaScreen *self);
 REPLICA_PUBLIC const char *replica_screen_get_title (ReplicaScreen *self);
 REPLICA_PUBLIC guint replica_screen_get_n_panels (ReplicaScreen *self);
 REPLICA_PUBLIC const ReplicaPanel *replica_screen_get_panel (ReplicaScreen *self, guint index);
+/* Which panel of the screen the panel at @index follows, or -1. */
+REPLICA_PUBLIC int replica_screen_get_leader (ReplicaScreen *self, guint index);
 /* The body of GET /v1/screens. (transfer full) (element-type ReplicaScreen), NULL with REPLICA_ERROR_PROTOCOL. */
 REPLICA_PUBLIC GPtrArray *replica_screens_parse (const char *json, gssize length, GError **error);
 

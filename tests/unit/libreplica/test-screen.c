@@ -71,6 +71,32 @@ test_newer (void)
   g_assert_cmpstr (replica_screen_get_panel (screen, 3)->follows, ==, "p");
 }
 
+/* Not the first panel of that path, but the first grid of it. */
+static void
+test_leader (void)
+{
+  static const char json[] = "{\"screens\":[{\"name\":\"a\",\"panels\":["
+                             "{\"kind\":\"line\",\"path\":\"p\",\"follows\":\"p\"},"
+                             "{\"kind\":\"grid\",\"path\":\"q\",\"follows\":\"p\"},"
+                             "{\"kind\":\"grid\",\"path\":\"p\",\"follows\":\"p\"},"
+                             "{\"kind\":\"grid\",\"path\":\"p\"}]}]}";
+  static const int leaders[] = { 2, 2, 3, -1 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) screens = replica_screens_parse (json, -1, &error);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (leaders); i++)
+    g_assert_cmpint (replica_screen_get_leader (g_ptr_array_index (screens, 0), i), ==, leaders[i]);
+}
+
+static void
+test_kinds (void)
+{
+  g_assert_cmpstr (replica_panel_kind_to_string (REPLICA_PANEL_GRID), ==, "grid");
+  g_assert_cmpstr (replica_panel_kind_to_string (REPLICA_PANEL_CANDLES), ==, "candles");
+  g_assert_cmpstr (replica_panel_kind_to_string (REPLICA_PANEL_LINE), ==, "line");
+}
+
 static const struct
 {
   const char *json;
@@ -178,6 +204,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/screen/read", test_read);
   g_test_add_func ("/screen/newer", test_newer);
+  g_test_add_func ("/screen/leader", test_leader);
+  g_test_add_func ("/screen/kinds", test_kinds);
   g_test_add_func ("/screen/refused", test_refused);
   g_test_add_func ("/screen/limits", test_limits);
   return g_test_run ();

@@ -14,7 +14,7 @@ struct _DashGridHeader
 {
   GtkWidget parent_instance;
   DashGridPaint *paint; /* (unowned): the grid's */
-  char *sort;           /* (owned) (nullable) */
+  ReplicaIndex *index;  /* (unowned): the grid's */
   int cursor;
   int drag_column;
   double drag_width;
@@ -32,30 +32,13 @@ enum
 static guint signals[N_SIGNALS];
 
 GtkWidget *
-dash_grid_header_new (DashGridPaint *paint)
+dash_grid_header_new (DashGridPaint *paint, ReplicaIndex *index)
 {
   DashGridHeader *self = g_object_new (DASH_TYPE_GRID_HEADER, NULL);
 
   self->paint = paint;
+  self->index = index;
   return GTK_WIDGET (self);
-}
-
-/* 0: not sorted by it, 1: ascending, -1: descending. */
-static int
-get_direction (DashGridHeader *self, const char *name)
-{
-  g_auto (GStrv) parts = g_strsplit (self->sort != NULL ? self->sort : "", ",", -1);
-
-  for (guint i = 0; parts[i] != NULL; i++)
-    {
-      const char *part = g_strstrip (parts[i]);
-
-      if (part[0] == '-' && strcmp (part + 1, name) == 0)
-        return -1;
-      if (strcmp (part, name) == 0)
-        return 1;
-    }
-  return 0;
 }
 
 static void
@@ -66,7 +49,7 @@ update_label (DashGridHeader *self)
   for (guint i = 0; i < self->paint->columns.n; i++)
     {
       const char *name = self->paint->columns.items[i].name;
-      int direction = get_direction (self, name);
+      int direction = replica_index_get_direction (self->index, name);
 
       g_string_append_printf (label, "%s %s%s", i > 0 ? "," : "", name,
                               direction > 0   ? " ascending"
@@ -74,16 +57,6 @@ update_label (DashGridHeader *self)
                                               : "");
     }
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label->str, -1);
-}
-
-void
-dash_grid_header_set_sort (DashGridHeader *self, const char *sort)
-{
-  if (g_strcmp0 (self->sort, sort) == 0)
-    return;
-  g_free (self->sort);
-  self->sort = g_strdup (sort);
-  dash_grid_header_refresh (self);
 }
 
 void
@@ -107,7 +80,7 @@ append_title (DashGridHeader *self, guint i, GtkSnapshot *snapshot)
 {
   const DashGridStyle *style = &self->paint->style;
   const DashGridColumn *item = &self->paint->columns.items[i];
-  int direction = get_direction (self, item->name);
+  int direction = replica_index_get_direction (self->index, item->name);
   gboolean is_right = dash_grid_column_get_align (item) == DASH_ALIGN_RIGHT;
   float width = item->width - DASH_CELL_PAD * 2 - (is_right || direction != 0 ? DASH_CELL_MARK : 0);
   float x = item->x + DASH_CELL_PAD + (is_right ? DASH_CELL_MARK : 0);
@@ -228,21 +201,10 @@ motion_cb (GtkEventControllerMotion *controller, double x, double y, DashGridHea
 }
 
 static void
-dash_grid_header_finalize (GObject *object)
-{
-  DashGridHeader *self = DASH_GRID_HEADER (object);
-
-  g_clear_pointer (&self->sort, g_free);
-  G_OBJECT_CLASS (dash_grid_header_parent_class)->finalize (object);
-}
-
-static void
 dash_grid_header_class_init (DashGridHeaderClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  object_class->finalize = dash_grid_header_finalize;
   widget_class->snapshot = dash_grid_header_snapshot;
   widget_class->measure = dash_grid_header_measure;
   gtk_widget_class_set_css_name (widget_class, "gridheader");

@@ -15,12 +15,10 @@ G_BEGIN_DECLS
  */
 G_DECLARE_FINAL_TYPE (DashGridHeader, dash_grid_header, DASH, GRID_HEADER, GtkWidget)
 
-GtkWidget *dash_grid_header_new (DashGridPaint *paint);
-/* @sort: as of replica_index_set_sort(). */
-void dash_grid_header_set_sort (DashGridHeader *self, const char *sort);
+GtkWidget *dash_grid_header_new (DashGridPaint *paint, ReplicaIndex *index);
 /* The column that the keyboard is on, -1: none. */
 void dash_grid_header_set_cursor (DashGridHeader *self, int column);
-/* After the columns changed. */
+/* After the columns or the sort changed. */
 void dash_grid_header_refresh (DashGridHeader *self);
 
 G_END_DECLS

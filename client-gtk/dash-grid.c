@@ -320,7 +320,7 @@ void
 dash_grid_set_sort (DashGrid *self, const char *sort)
 {
   replica_index_set_sort (self->index, sort);
-  dash_grid_header_set_sort (DASH_GRID_HEADER (self->header), sort);
+  dash_grid_header_refresh (DASH_GRID_HEADER (self->header));
   take_rows (self);
   dash_grid_refresh_slots (self, DASH_GRID_REFRESH_MOVED);
 }
@@ -584,7 +584,7 @@ dash_grid_init (DashGrid *self)
   self->selected = -1;
   self->cursor = -1;
   dash_grid_style_load (&self->paint.style, GTK_WIDGET (self));
-  self->header = dash_grid_header_new (&self->paint);
+  self->header = dash_grid_header_new (&self->paint, self->index);
   gtk_widget_set_parent (self->header, GTK_WIDGET (self));
   dash_grid_make_slots (self, SLOTS_AT_FIRST);
   gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);

@@ -65,19 +65,12 @@ make_signature (ReplicaSnapshot *snapshot)
 
 /* What a column head says; times say their clock. */
 static char *
-make_head (const ReplicaColumn *column, const char *sort)
+make_head (TuiGrid *self, const ReplicaColumn *column)
 {
-  const char *arrow = "";
+  static const char *const arrows[] = { "▼", "", "▲" };
 
-  if (sort != NULL)
-    {
-      gboolean down = sort[0] == '-';
-      gsize length = strcspn (sort + down, ",");
-
-      if (strlen (column->name) == length && strncmp (column->name, sort + down, length) == 0)
-        arrow = down ? "▼" : "▲";
-    }
-  return g_strconcat (column->name, column->type == REPLICA_TYPE_TIMESTAMP ? " UTC" : "", arrow, NULL);
+  return g_strconcat (column->name, column->type == REPLICA_TYPE_TIMESTAMP ? " UTC" : "",
+                      arrows[replica_index_get_direction (self->index, column->name) + 1], NULL);
 }
 
 static void
@@ -99,7 +92,7 @@ measure_columns (TuiGrid *self, ReplicaSnapshot *snapshot)
   for (guint i = 0; i < n_columns; i++)
     {
       const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
-      g_autofree char *head = make_head (column, NULL);
+      g_autofree char *head = make_head (self, column);
       guint *width = &g_array_index (self->widths, guint, i), *decimals = &g_array_index (self->decimals, guint, i);
 
       *decimals = MAX (*decimals, tui_format_decimals (column));
@@ -307,7 +300,7 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
     {
       const ReplicaColumn *column = replica_snapshot_get_column (snapshot, c);
       guint column_width = g_array_index (self->widths, guint, c);
-      g_autofree char *head = make_head (column, replica_index_get_sort (self->index));
+      g_autofree char *head = make_head (self, column);
 
       if (!column->is_key && skipped < self->first_column)
         {

@@ -355,6 +355,25 @@ replica_index_get_sort (ReplicaIndex *self)
   return self->sort;
 }
 
+int
+replica_index_get_direction (ReplicaIndex *self, const char *column)
+{
+  g_auto (GStrv) names = g_strsplit (self->sort != NULL ? self->sort : "", ",", -1);
+
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      const char *name = g_strstrip (names[i]);
+
+      if (strcmp (name, column) == 0)
+        return 1;
+      /* As when rows are sorted: the sign may be a part of a column's own name. */
+      if (*name == '-' && strcmp (name + 1, column) == 0
+          && (self->snapshot == NULL || replica_snapshot_find_column (self->snapshot, name) < 0))
+        return -1;
+    }
+  return 0;
+}
+
 void
 replica_index_set_snapshot (ReplicaIndex *self, ReplicaSnapshot *snapshot)
 {

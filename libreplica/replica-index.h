@@ -24,6 +24,8 @@ REPLICA_PUBLIC void replica_index_set_filter (ReplicaIndex *self, const char *fi
  * NULL: the snapshot's own order. Unknown columns are ignored. */
 REPLICA_PUBLIC void replica_index_set_sort (ReplicaIndex *self, const char *sort);
 REPLICA_PUBLIC const char *replica_index_get_sort (ReplicaIndex *self);
+/* How @column takes part in the sort: 1 ascending, -1 descending, 0 not at all. */
+REPLICA_PUBLIC int replica_index_get_direction (ReplicaIndex *self, const char *column);
 REPLICA_PUBLIC void replica_index_set_snapshot (ReplicaIndex *self, ReplicaSnapshot *snapshot);
 /**
  * replica_index_get_snapshot:

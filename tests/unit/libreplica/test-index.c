@@ -144,6 +144,23 @@ test_sort (void)
   assert_shown (index, "0 3 2 1");
 }
 
+static void
+test_direction (void)
+{
+  g_autoptr (ReplicaSnapshot) snapshot = test_snapshot_new (1, "x:int64 -x:int64 y:int64", "1|2|3");
+  g_autoptr (ReplicaIndex) index = replica_index_new ();
+
+  g_assert_cmpint (replica_index_get_direction (index, "x"), ==, 0);
+  replica_index_set_sort (index, "-x, y");
+  g_assert_cmpint (replica_index_get_direction (index, "x"), ==, -1);
+  g_assert_cmpint (replica_index_get_direction (index, "y"), ==, 1);
+  g_assert_cmpint (replica_index_get_direction (index, "z"), ==, 0);
+  /* A column of just that name is the one that is sorted by. */
+  replica_index_set_snapshot (index, snapshot);
+  g_assert_cmpint (replica_index_get_direction (index, "x"), ==, 0);
+  g_assert_cmpint (replica_index_get_direction (index, "-x"), ==, 1);
+}
+
 /* Every column type, random values with many equal ones and nulls, against a comparison of each with each. */
 static void
 test_sort_random (void)
@@ -298,6 +315,7 @@ main (int argc, char **argv)
   g_test_add_func ("/index/filter-many-words", test_filter_many_words);
   g_test_add_func ("/index/filter-numbers", test_filter_numbers);
   g_test_add_func ("/index/sort", test_sort);
+  g_test_add_func ("/index/direction", test_direction);
   g_test_add_func ("/index/sort-random", test_sort_random);
   g_test_add_func ("/index/row-keys", test_row_keys);
   g_test_add_func ("/index/row-key-with-nul", test_row_key_with_nul);

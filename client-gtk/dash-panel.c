@@ -14,13 +14,9 @@
 #include "dash-format.h"
 #include "dash-lines.h"
 
-/* A view that is not live for a moment, as after a change of path, is not worth greying. */
-#define STALE_US (3 * G_TIME_SPAN_SECOND / 2)
-
 struct _DashPanel
 {
   GtkWidget parent_instance;
-  ReplicaLink *link; /* (owned) */
   ReplicaView *view; /* (owned) */
   ReplicaPanelKind kind;
   char *path;    /* (owned) */
@@ -29,8 +25,8 @@ struct _DashPanel
   DashPanel *leader; /* (unowned) (nullable): a sibling, which lives as long */
   char *next_path;   /* (owned) (nullable): to ask for, once thawed */
   char *next_key;    /* (owned) (nullable) */
-  char *shown_path;  /* (owned) (nullable): of the snapshot shown */
   char *chart_error; /* (owned) (nullable): why the chart cannot draw the snapshot */
+  gboolean is_filled; /* something was shown once */
   gboolean is_frozen;
   gboolean is_stale;
 
@@ -112,7 +108,7 @@ update_state (DashPanel *self)
 
   if (snapshot == NULL && error != NULL)
     set_status (self, "dialog-warning-symbolic", "This panel cannot be shown", error);
-  else if (snapshot == NULL && self->leader != NULL && self->next_path == NULL && self->shown_path == NULL)
+  else if (snapshot == NULL && self->leader != NULL && self->next_path == NULL && !self->is_filled)
     set_status (self, "view-list-symbolic", "Nothing is selected", dash_panel_get_title (self->leader));
   else if (snapshot == NULL)
     set_status (self, "content-loading-symbolic", "Waiting for the first snapshot", self->path);
@@ -147,8 +143,7 @@ void
 dash_panel_tick (DashPanel *self)
 {
   gint64 age_us = replica_view_get_age_us (self->view);
-  gboolean is_stale = age_us >= 0 && !self->is_frozen && !replica_view_get_live (self->view)
-                      && (age_us > STALE_US || replica_link_get_state (self->link) != REPLICA_LINK_ONLINE);
+  gboolean is_stale = replica_view_get_stale (self->view);
   char text[32];
 
   set_text (self->age_label, age_us < 0 ? "" : dash_format_age (age_us, text));
@@ -214,19 +209,12 @@ dash_panel_follow (DashPanel *self, DashPanel *leader)
 static void
 snapshot_cb (ReplicaView *view, ReplicaSnapshot *snapshot, ReplicaDiff *diff, DashPanel *self)
 {
-  const char *path = replica_snapshot_get_path (snapshot);
   g_autoptr (GError) error = NULL;
-  /* Another row's data is not a change of this one's. */
-  gboolean is_same = g_strcmp0 (path, self->shown_path) == 0;
-  gboolean is_first = self->shown_path == NULL;
+  gboolean is_first = !self->is_filled;
 
-  if (!is_same)
-    {
-      g_free (self->shown_path);
-      self->shown_path = g_strdup (path);
-    }
+  self->is_filled = TRUE;
   if (self->kind == REPLICA_PANEL_GRID)
-    dash_grid_set_snapshot (DASH_GRID (self->drawing), snapshot, is_same ? diff : NULL);
+    dash_grid_set_snapshot (DASH_GRID (self->drawing), snapshot, diff);
   else if (self->kind == REPLICA_PANEL_CANDLES)
     dash_candles_set_snapshot (DASH_CANDLES (self->drawing), snapshot, &error);
   else
@@ -317,7 +305,6 @@ dash_panel_new (ReplicaLink *link, const ReplicaPanel *panel)
 {
   DashPanel *self = g_object_new (DASH_TYPE_PANEL, NULL);
 
-  self->link = g_object_ref (link);
   self->kind = panel->kind;
   self->path = g_strdup (panel->path);
   self->title = g_strdup (panel->title != NULL && *panel->title != '\0' ? panel->title : panel->path);
@@ -449,7 +436,6 @@ dash_panel_dispose (GObject *object)
     gtk_widget_unparent (child);
   self->leader = NULL;
   g_clear_object (&self->view);
-  g_clear_object (&self->link);
   G_OBJECT_CLASS (dash_panel_parent_class)->dispose (object);
 }
 
@@ -462,7 +448,6 @@ dash_panel_finalize (GObject *object)
   g_free (self->title);
   g_free (self->next_path);
   g_free (self->next_key);
-  g_free (self->shown_path);
   g_free (self->chart_error);
   G_OBJECT_CLASS (dash_panel_parent_class)->finalize (object);
 }

@@ -121,7 +121,7 @@ void
 tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, guint height, gboolean focus)
 {
   TuiStyle style = focus ? TUI_STYLE_TITLE_FOCUS : TUI_STYLE_TITLE;
-  gboolean live = replica_view_get_live (self->view), frozen = replica_view_get_frozen (self->view);
+  gboolean stale = replica_view_get_stale (self->view), frozen = replica_view_get_frozen (self->view);
   g_autofree char *age = tui_format_age (replica_view_get_age_us (self->view));
   g_autofree char *state = NULL, *left = NULL;
   const char *error = replica_view_get_error (self->view);
@@ -137,10 +137,10 @@ tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, 
   else if (replica_view_get_snapshot (self->view) == NULL)
     state = g_strdup (self->waiting ? "nothing selected " : "waiting ");
   else
-    state = g_strdup_printf ("%s%s ", live ? "age " : "OLD · ", age);
+    state = g_strdup_printf ("%s%s ", stale ? "OLD · " : "age ", age);
   tui_cells_fill (cells, x, y, width, style);
   state_width = MIN (tui_text_width (state), width);
-  tui_cells_text (cells, x + width - state_width, y, state_width, frozen ? TUI_STYLE_WARN : live ? style : TUI_STYLE_ERROR, state);
+  tui_cells_text (cells, x + width - state_width, y, state_width, frozen ? TUI_STYLE_WARN : stale ? TUI_STYLE_ERROR : style, state);
   if (width > state_width + 1)
     tui_cells_text (cells, x, y, width - state_width - 1, style, left);
   if (error != NULL && height > 1)
@@ -150,5 +150,5 @@ tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, 
       height--;
     }
   if (height > 1)
-    tui_grid_draw (self->grid, cells, x, y + 1, width, height - 1, focus, !live && !frozen);
+    tui_grid_draw (self->grid, cells, x, y + 1, width, height - 1, focus, stale);
 }

@@ -98,6 +98,7 @@ replica_view_update_live (ReplicaView *self)
     return;
   replica_view_latch_confirmation (self);
   self->live = live;
+  self->not_live_us = replica_view_now (self);
   replica_view_notify (self, REPLICA_VIEW_PROP_LIVE);
 }
 
@@ -126,7 +127,11 @@ replica_view_show (ReplicaView *self)
 {
   g_autoptr (ReplicaView) keep G_GNUC_UNUSED = g_object_ref (self);
   g_autoptr (ReplicaSnapshot) snapshot = g_steal_pointer (&self->pending);
-  g_autoptr (ReplicaDiff) diff = replica_diff_new (self->shown, snapshot);
+  /* The answer to another question is another picture: nothing in it changed. */
+  gboolean is_same =
+      self->shown != NULL
+      && strcmp (replica_snapshot_get_path (self->shown), replica_snapshot_get_path (snapshot)) == 0;
+  g_autoptr (ReplicaDiff) diff = replica_diff_new (is_same ? self->shown : NULL, snapshot);
 
   g_clear_pointer (&self->shown, replica_snapshot_unref);
   self->shown = replica_snapshot_ref (snapshot);

@@ -20,6 +20,7 @@ struct _ReplicaView
   gboolean started;
   gboolean frozen;
   gboolean live;
+  gint64 not_live_us;     /* since when it is not; 0: it never was */
   gboolean answered_well; /* the last answer, on the connection that stands, was no error */
 
   ReplicaSnapshot *shown;   /* (owned) (nullable) */

@@ -8,6 +8,8 @@
 #include "replica-view-private.h"
 
 #define HOLD_MIN_MS 100
+/* A view that is not live for less than this, as after a change of path, is not worth a warning. */
+#define STALE_US (3 * G_USEC_PER_SEC / 2)
 
 enum
 {
@@ -162,7 +164,8 @@ replica_view_class_init (ReplicaViewClass *klass)
   /**
    * ReplicaView::snapshot:
    * @snapshot: the one to show from now on
-   * @diff: what changed against the one shown before
+   * @diff: what changed against the one shown before; where that is of another path, or there was none, every
+   *   row is added
    */
   signals[SIGNAL_SNAPSHOT] = g_signal_new ("snapshot", REPLICA_TYPE_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                            NULL, G_TYPE_NONE, 2, REPLICA_TYPE_SNAPSHOT, REPLICA_TYPE_DIFF);
@@ -281,6 +284,16 @@ replica_view_get_live (ReplicaView *self)
 {
   g_return_val_if_fail (REPLICA_IS_VIEW (self), FALSE);
   return self->live;
+}
+
+gboolean
+replica_view_get_stale (ReplicaView *self)
+{
+  g_return_val_if_fail (REPLICA_IS_VIEW (self), FALSE);
+
+  return self->shown != NULL && !self->frozen && !self->live
+         && (replica_view_now (self) - self->not_live_us > STALE_US
+             || replica_link_get_state (self->link) != REPLICA_LINK_ONLINE);
 }
 
 const char *

@@ -20,7 +20,7 @@ G_BEGIN_DECLS
  * (gboolean: the link is online and the last poll was answered without error within hold + margin).
  *
  * Signals: `snapshot` (ReplicaSnapshot *snapshot, ReplicaDiff *diff): the picture to show changed; on thaw it comes
- * once, with the diff of everything missed. A token that goes back within an epoch is refused.
+ * once, with the diff of everything missed; after a change of path every row of the first one is added. A token that goes back within an epoch is refused.
  */
 REPLICA_PUBLIC
 G_DECLARE_FINAL_TYPE (ReplicaView, replica_view, REPLICA, VIEW, GObject)
@@ -40,6 +40,9 @@ REPLICA_PUBLIC void replica_view_set_frozen (ReplicaView *self, gboolean frozen)
  */
 REPLICA_PUBLIC ReplicaSnapshot *replica_view_get_snapshot (ReplicaView *self);
 REPLICA_PUBLIC gboolean replica_view_get_live (ReplicaView *self);
+/* Whether what is shown should be marked as old: it is not frozen and not live, and that for more than a moment, as it is after a
+ * change of path, or for want of a connection. */
+REPLICA_PUBLIC gboolean replica_view_get_stale (ReplicaView *self);
 REPLICA_PUBLIC const char *replica_view_get_error (ReplicaView *self);
 REPLICA_PUBLIC ReplicaError replica_view_get_error_code (ReplicaView *self); /* 0: no error */
 REPLICA_PUBLIC guint64 replica_view_get_n_received (ReplicaView *self);

@@ -348,6 +348,8 @@ test_set_path (void)
   fake_wait_until (fake, seen.n == 2);
   g_assert_cmpint (seen.value, ==, 20);
   g_assert_cmpuint (replica_view_get_n_skipped (view), ==, 0);
+  g_assert_cmpuint (seen.n_added, ==, 2); /* another picture, not changes of the one before */
+  g_assert_cmpuint (seen.n_changed, ==, 0);
 
   /* An error that asking again does not mend; another path is asked at once. */
   invalid = fake_take_poll (fake);
@@ -371,6 +373,46 @@ test_set_path (void)
     fake_wait_until (fake, seen.n == 3);
   }
   g_assert_cmpuint (fake->connections->len, ==, 1);
+  fake_view_drop (view);
+  fake_free (fake);
+}
+
+static void
+test_stale (void)
+{
+  Fake *fake = fake_new ();
+  FakeSeen seen;
+  ReplicaView *view = fake_view_new (fake, "a", &seen);
+  g_autoptr (FakePoll) parked = NULL, fresh = NULL;
+
+  g_assert_false (replica_view_get_stale (view)); /* there is nothing that could be */
+  replica_link_start (fake->link);
+  fake_answer (fake, 0, 1, 10);
+  fake_wait_until (fake, seen.n == 1);
+  parked = fake_take_poll (fake);
+  fake_advance_ms (fake, 5000);
+  g_assert_false (replica_view_get_stale (view));
+
+  /* Another question: not live for a moment, and stale only when that lasts. */
+  replica_view_set_path (view, "b");
+  g_assert_false (replica_view_get_live (view));
+  fresh = fake_take_poll (fake);
+  fake_settle (fake);
+  fake_advance_ms (fake, 1500);
+  g_assert_false (replica_view_get_stale (view));
+  fake_advance_ms (fake, 1);
+  g_assert_true (replica_view_get_stale (view));
+  replica_view_set_frozen (view, TRUE);
+  g_assert_false (replica_view_get_stale (view)); /* that it stands still was asked for */
+  replica_view_set_frozen (view, FALSE);
+  fake_send_snapshot (fake, fresh, 1, 1, 20);
+  fake_wait_until (fake, seen.n == 2);
+  g_assert_false (replica_view_get_stale (view));
+
+  /* Without a connection it is at once. */
+  fake_vanish (fake);
+  fake_wait_state (fake, REPLICA_LINK_OFFLINE);
+  g_assert_true (replica_view_get_stale (view));
   fake_view_drop (view);
   fake_free (fake);
 }
@@ -430,6 +472,7 @@ main (int argc, char **argv)
   g_test_add_func ("/view/tokens", test_tokens);
   g_test_add_func ("/view/guard", test_guard);
   g_test_add_func ("/view/set-path", test_set_path);
+  g_test_add_func ("/view/stale", test_stale);
   g_test_add_func ("/view/stop", test_stop);
   return g_test_run ();
 }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "replica-path.h"
+
 /* A value as a literal of the expression language: text is quoted with what would end it escaped. */
 static void
 append_literal (GString *text, const ReplicaColumn *column, guint row)
@@ -18,21 +20,7 @@ append_literal (GString *text, const ReplicaColumn *column, guint row)
       g_string_append_len (text, value, (gssize) length);
       return;
     }
-  g_string_append_c (text, '"');
-  for (gsize i = 0; i < length; i++)
-    {
-      if (value[i] == '"' || value[i] == '\\')
-        g_string_append_c (text, '\\');
-      if (value[i] == '\n')
-        g_string_append (text, "\\n");
-      else if (value[i] == '\t')
-        g_string_append (text, "\\t");
-      else if (value[i] == '\r')
-        g_string_append (text, "\\r");
-      else
-        g_string_append_c (text, value[i]);
-    }
-  g_string_append_c (text, '"');
+  replica_path_append_literal (text, value, length);
 }
 
 static gboolean
@@ -51,10 +39,6 @@ char *
 replica_follow_dup_path (const char *path, ReplicaSnapshot *leader, guint row)
 {
   g_autoptr (GString) condition = g_string_new (NULL);
-  g_autoptr (GString) result = g_string_new (NULL);
-  g_autofree char *escaped = NULL;
-  const char *query = strchr (path, '?');
-  gboolean has_where = FALSE;
 
   for (guint i = 0; i < replica_snapshot_get_n_columns (leader); i++)
     {
@@ -72,29 +56,5 @@ replica_follow_dup_path (const char *path, ReplicaSnapshot *leader, guint row)
     }
   if (condition->len == 0)
     return g_strdup (path);
-  escaped = g_uri_escape_string (condition->str, NULL, FALSE);
-
-  g_string_append_len (result, path, query != NULL ? query - path : (gssize) strlen (path));
-  g_string_append_c (result, '?');
-  if (query != NULL)
-    {
-      g_auto (GStrv) parameters = g_strsplit (query + 1, "&", -1);
-
-      for (guint i = 0; parameters[i] != NULL; i++)
-        {
-          if (parameters[i][0] == '\0')
-            continue;
-          if (g_str_has_prefix (parameters[i], "where="))
-            {
-              has_where = TRUE;
-              g_string_append_printf (result, "where=%%28%s%%29%%20and%%20%s&", parameters[i] + strlen ("where="), escaped);
-            }
-          else
-            g_string_append_printf (result, "%s&", parameters[i]);
-        }
-    }
-  if (!has_where)
-    g_string_append_printf (result, "where=%s&", escaped);
-  g_string_truncate (result, result->len - 1);
-  return g_string_free (g_steal_pointer (&result), FALSE);
+  return replica_path_dup_where (path, condition->str);
 }

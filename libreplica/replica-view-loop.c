@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "replica-filter.h"
 #include "replica-view-private.h"
 
 #define BACKOFF_MIN_US G_USEC_PER_SEC
@@ -50,7 +51,7 @@ static void
 view_arm (ReplicaView *self)
 {
   gint64 first_us = -1;
-  const gint64 deadlines_us[] = { self->retry_us, self->show_us, self->overdue_us };
+  const gint64 deadlines_us[] = { self->retry_us, self->show_us, self->overdue_us, self->refine_us };
 
   for (guint i = 0; i < G_N_ELEMENTS (deadlines_us); i++)
     if (deadlines_us[i] >= 0 && (first_us < 0 || deadlines_us[i] < first_us))
@@ -139,6 +140,8 @@ replica_view_show (ReplicaView *self)
   self->shown_confirmed_us = self->newest_confirmed_us;
   self->show_us = -1;
   self->n_behind = 0;
+  if (self->filter != NULL && !is_same && strcmp (self->asked, self->path) == 0)
+    self->refine_us = self->shown_at_us; /* its columns are known now */
   view_arm (self);
   replica_view_notify (self, REPLICA_VIEW_PROP_SNAPSHOT);
   replica_view_emit_snapshot (self, snapshot, diff);
@@ -262,6 +265,13 @@ view_answer_error (ReplicaView *self, const ReplicaMessage *message)
 {
   gint64 delay_us;
 
+  if (message->code == REPLICA_ERROR_INVALID && strcmp (self->asked, self->path) != 0)
+    {
+      /* The path itself may be good: what the index finds in its rows is better than nothing. */
+      self->is_filter_refused = TRUE;
+      replica_view_ask (self, self->path);
+      return TRUE;
+    }
   if (message->retry_ms > 0)
     delay_us = CLAMP ((gint64) message->retry_ms * 1000, RETRY_MIN_US, RETRY_MAX_US);
   else if (message->code == REPLICA_ERROR_INVALID || message->code == REPLICA_ERROR_NOT_FOUND)
@@ -331,6 +341,25 @@ view_offline (gpointer data)
 
 static const ReplicaLinkClient view_client = { view_online, view_offline, view_answer };
 
+/* Asks for what matches the filter, as far as the columns are known. */
+static void
+view_refine (ReplicaView *self)
+{
+  g_autofree char *path = NULL;
+
+  self->refine_us = -1;
+  if (self->filter != NULL && !self->is_filter_refused)
+    path = replica_filter_dup_path (self->path, self->shown, self->filter);
+  replica_view_ask (self, path != NULL && strlen (path) <= REPLICA_WIRE_PATH_MAX ? path : self->path);
+}
+
+void
+replica_view_refine_after (ReplicaView *self, gint64 delay_us)
+{
+  self->refine_us = replica_view_now (self) + delay_us;
+  view_arm (self);
+}
+
 void
 replica_view_timer_cb (gpointer data)
 {
@@ -347,6 +376,8 @@ replica_view_timer_cb (gpointer data)
     view_poll (self);
   if (self->show_us >= 0 && now_us >= self->show_us)
     replica_view_show_when_due (self);
+  if (self->refine_us >= 0 && now_us >= self->refine_us)
+    view_refine (self);
   view_arm (self);
 }
 
@@ -356,18 +387,18 @@ replica_view_attach (ReplicaView *self)
 {
   const char *wrong = NULL;
 
-  if (*self->path == '\0')
+  if (*self->asked == '\0')
     wrong = "The path is empty";
-  else if (strlen (self->path) > REPLICA_WIRE_PATH_MAX)
+  else if (strlen (self->asked) > REPLICA_WIRE_PATH_MAX)
     wrong = "The path is longer than " G_STRINGIFY (REPLICA_WIRE_PATH_MAX) " bytes";
-  else if (!g_utf8_validate (self->path, -1, NULL))
+  else if (!g_utf8_validate (self->asked, -1, NULL))
     wrong = "The path is not UTF-8";
   if (wrong != NULL)
     {
       view_set_error (self, REPLICA_ERROR_INVALID, wrong);
       return;
     }
-  self->id = replica_link_attach (self->link, &view_client, self, self->path);
+  self->id = replica_link_attach (self->link, &view_client, self, self->asked);
   view_poll (self);
 }
 
@@ -382,4 +413,28 @@ replica_view_detach (ReplicaView *self)
   self->retry_us = self->overdue_us = -1;
   self->n_errors = self->n_idle_answers = self->n_spins = 0;
   view_arm (self);
+}
+
+void
+replica_view_ask (ReplicaView *self, const char *path)
+{
+  if (g_strcmp0 (path, self->asked) == 0)
+    return;
+  if (self->started)
+    replica_view_detach (self);
+  g_free (self->asked);
+  self->asked = g_strdup (path);
+  self->held = REPLICA_TOKEN_NONE;
+  self->show_us = -1;
+  g_clear_pointer (&self->pending, replica_snapshot_unref);
+  g_object_freeze_notify (G_OBJECT (self));
+  if (self->n_behind != 0)
+    {
+      self->n_behind = 0;
+      replica_view_notify (self, REPLICA_VIEW_PROP_N_BEHIND);
+    }
+  if (self->started)
+    replica_view_attach (self);
+  replica_view_update_live (self);
+  g_object_thaw_notify (G_OBJECT (self));
 }

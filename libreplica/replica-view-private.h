@@ -14,6 +14,9 @@ struct _ReplicaView
 
   ReplicaLink *link; /* (owned) */
   char *path;        /* (owned) */
+  char *asked;       /* (owned): the question: the path, or what asks for those of its rows that match the filter */
+  char *filter;      /* (owned) (nullable) */
+  gboolean is_filter_refused; /* by the server: it has other columns */
   guint32 id;        /* on the link; 0: not attached */
   guint hold_ms;
   guint min_interval_ms;
@@ -35,10 +38,11 @@ struct _ReplicaView
   guint64 n_received, n_skipped, n_behind;
   gboolean rested; /* it was stopped: what came meanwhile was not skipped, nobody wanted it */
 
-  GSource *timer;    /* (owned) the earliest of the three */
+  GSource *timer;    /* (owned) the earliest of the four */
   gint64 retry_us;   /* poll again; -1 */
   gint64 show_us;    /* the interval is over; -1 */
   gint64 overdue_us; /* no longer live; -1 */
+  gint64 refine_us;  /* ask for what matches the filter; -1 */
 
   guint n_errors;       /* in a row: what the back-off grows with */
   guint n_idle_answers; /* that brought nothing new, since guard_us */
@@ -76,5 +80,8 @@ void replica_view_show_when_due (ReplicaView *self);
 void replica_view_timer_cb (gpointer data);
 void replica_view_attach (ReplicaView *self);
 void replica_view_detach (ReplicaView *self);
+/* Asks another question from now on; what is shown stays until its first answer. */
+void replica_view_ask (ReplicaView *self, const char *path);
+void replica_view_refine_after (ReplicaView *self, gint64 delay_us);
 
 G_END_DECLS

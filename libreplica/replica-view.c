@@ -8,6 +8,8 @@
 #include "replica-view-private.h"
 
 #define HOLD_MIN_MS 100
+/* After a key: whoever types ten a second asks once. */
+#define FILTER_DELAY_US (150 * 1000)
 /* A view that is not live for less than this, as after a change of path, is not worth a warning. */
 #define STALE_US (3 * G_USEC_PER_SEC / 2)
 
@@ -67,6 +69,8 @@ replica_view_finalize (GObject *object)
   g_clear_pointer (&self->pending, replica_snapshot_unref);
   g_clear_object (&self->link);
   g_free (self->path);
+  g_free (self->asked);
+  g_free (self->filter);
   g_free (self->error);
 
   G_OBJECT_CLASS (replica_view_parent_class)->finalize (object);
@@ -123,7 +127,10 @@ replica_view_set_property (GObject *object, guint id, const GValue *value, GPara
       break;
     case REPLICA_VIEW_PROP_PATH:
       if (self->path == NULL)
-        self->path = g_value_dup_string (value); /* at construction */
+        {
+          self->path = g_value_dup_string (value); /* at construction */
+          self->asked = g_strdup (self->path);
+        }
       else
         replica_view_set_path (self, g_value_get_string (value));
       break;
@@ -175,7 +182,7 @@ static void
 replica_view_init (ReplicaView *self)
 {
   self->hold_ms = REPLICA_WIRE_HOLD_DEFAULT_MS;
-  self->shown_at_us = self->retry_us = self->show_us = self->overdue_us = -1;
+  self->shown_at_us = self->retry_us = self->show_us = self->overdue_us = self->refine_us = -1;
 }
 
 ReplicaView *
@@ -226,24 +233,30 @@ replica_view_set_path (ReplicaView *self, const char *path)
 
   if (strcmp (path, self->path) == 0)
     return;
-  if (self->started)
-    replica_view_detach (self);
   g_free (self->path);
   self->path = g_strdup (path);
-  self->held = REPLICA_TOKEN_NONE;
-  self->show_us = -1;
-  g_clear_pointer (&self->pending, replica_snapshot_unref);
+  self->is_filter_refused = FALSE;
   g_object_freeze_notify (G_OBJECT (self));
-  if (self->n_behind != 0)
-    {
-      self->n_behind = 0;
-      replica_view_notify (self, REPLICA_VIEW_PROP_N_BEHIND);
-    }
   replica_view_notify (self, REPLICA_VIEW_PROP_PATH);
-  if (self->started)
-    replica_view_attach (self);
-  replica_view_update_live (self);
+  replica_view_ask (self, path);
+  if (self->filter != NULL)
+    replica_view_refine_after (self, 0);
   g_object_thaw_notify (G_OBJECT (self));
+}
+
+void
+replica_view_set_filter (ReplicaView *self, const char *filter)
+{
+  g_return_if_fail (REPLICA_IS_VIEW (self));
+
+  if (filter != NULL && *filter == '\0')
+    filter = NULL;
+  if (g_strcmp0 (filter, self->filter) == 0)
+    return;
+  g_free (self->filter);
+  self->filter = g_strdup (filter);
+  /* Typing goes on, but nothing comes after what was cleared. */
+  replica_view_refine_after (self, filter != NULL ? FILTER_DELAY_US : 0);
 }
 
 gboolean

@@ -31,6 +31,15 @@ REPLICA_PUBLIC void replica_view_stop (ReplicaView *self);  /* withdraws the out
 REPLICA_PUBLIC const char *replica_view_get_path (ReplicaView *self);
 /* Another question, as the filter is typed: the snapshot shown stays until the first answer to it. */
 REPLICA_PUBLIC void replica_view_set_path (ReplicaView *self, const char *path);
+/**
+ * replica_view_set_filter:
+ * @filter: (nullable): what the user has typed so far, words as for replica_index_set_filter()
+ *
+ * Where the path has a `limit`, and rows that match may be missing here, asks the server for those that do, a moment after the last
+ * change; the question before is withdrawn. Everywhere else nothing happens. The path stays what it is, and the rows are yet to be filtered
+ * by an index: what is there of them is shown at once, and what a server that does not know the question has is all there is.
+ */
+REPLICA_PUBLIC void replica_view_set_filter (ReplicaView *self, const char *filter);
 REPLICA_PUBLIC gboolean replica_view_get_frozen (ReplicaView *self);
 REPLICA_PUBLIC void replica_view_set_frozen (ReplicaView *self, gboolean frozen);
 /**

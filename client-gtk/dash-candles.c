@@ -7,7 +7,6 @@
 
 #include "dash-candles.h"
 
-#include "dash-format.h"
 #include "dash-grid-style.h"
 #include "dash-plot.h"
 
@@ -84,7 +83,7 @@ static void
 update_label (DashCandles *self)
 {
   g_autofree char *label = NULL;
-  char price[DASH_FORMAT_TEXT_MAX], when[64];
+  char price[REPLICA_FORMAT_TEXT_MAX], when[64];
 
   if (self->bars->len == 0)
     label = g_strdup_printf ("%s: no bars", self->title != NULL ? self->title : "Candles");
@@ -94,8 +93,8 @@ update_label (DashCandles *self)
 
       label = g_strdup_printf ("%s: %u bars, last close %s at %s UTC",
                                self->title != NULL ? self->title : "Candles", self->bars->len,
-                               dash_format_double (last->close, self->decimals, price),
-                               dash_format_time (last->time_us, FALSE, FALSE, when));
+                               replica_format_double (last->close, self->decimals, price),
+                               replica_format_time (last->time_us, FALSE, FALSE, when));
     }
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
 }
@@ -162,7 +161,7 @@ dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError 
     self->step_us = 60 * G_TIME_SPAN_SECOND;
   self->decimals = numbers[3]->type == REPLICA_TYPE_DECIMAL ? numbers[3]->scale
                    : numbers[3]->type == REPLICA_TYPE_INT64 ? 0
-                   : largest > 0 ? dash_format_decimals ((int) floor (log10 (largest)))
+                   : largest > 0 ? replica_format_decimals ((int) floor (log10 (largest)))
                                  : 2;
   update_label (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
@@ -293,10 +292,10 @@ find_bar (DashCandles *self, const DashPlot *plot, guint first, gboolean *is_poi
 static void
 append_readout (DashCandles *self, const Bar *bar, const GdkRGBA *color, GtkSnapshot *snapshot)
 {
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (self), NULL);
   const char *mark = bar->close < bar->open ? "▼" : bar->close > bar->open ? "▲" : "=";
-  g_autoptr (GString) text = g_string_new (dash_format_time (bar->time_us, FALSE, FALSE, buffer));
+  g_autoptr (GString) text = g_string_new (replica_format_time (bar->time_us, FALSE, FALSE, buffer));
   g_autoptr (GPtrArray) rest = g_ptr_array_new_with_free_func (g_free);
   const struct
   {
@@ -311,13 +310,13 @@ append_readout (DashCandles *self, const Bar *bar, const GdkRGBA *color, GtkSnap
 
   for (guint i = 0; i < G_N_ELEMENTS (prices); i++)
     g_ptr_array_add (rest, g_strdup_printf ("  %s %s", prices[i].name,
-                                            dash_format_double (prices[i].value, self->decimals, buffer)));
+                                            replica_format_double (prices[i].value, self->decimals, buffer)));
   if (bar->open != 0)
     g_ptr_array_add (rest,
                      g_strdup_printf ("  %s %s %%", mark,
-                                      dash_format_double ((bar->close / bar->open - 1) * 100, 2, buffer)));
+                                      replica_format_double ((bar->close / bar->open - 1) * 100, 2, buffer)));
   if (bar->volume >= 0)
-    g_ptr_array_add (rest, g_strdup_printf ("  V %s", dash_format_double (bar->volume, 0, buffer)));
+    g_ptr_array_add (rest, g_strdup_printf ("  V %s", replica_format_double (bar->volume, 0, buffer)));
   for (guint i = 0; i < rest->len; i++)
     {
       gsize length = text->len;

@@ -46,10 +46,10 @@ write_cell (DashCells *self,
             guint row,
             gboolean *grew)
 {
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   gboolean is_null = replica_column_is_null (column, row);
   gsize length;
-  const char *text = dash_format_cell (&item->format, column, row, buffer, &length);
+  const char *text = replica_format_cell (&item->format, column, row, buffer, &length);
   float text_width;
 
   if (is_null)
@@ -171,7 +171,7 @@ append_marks (DashCells *self,
       const DashGridColumn *item = &columns->items[i];
       GskRenderNode *mark = self->marks[i] > 0 ? style->mark_up : style->mark_down;
 
-      if (self->marks[i] == 0 || mark == NULL || !dash_format_is_numeric (&item->format))
+      if (self->marks[i] == 0 || mark == NULL || !replica_format_is_numeric (&item->format))
         continue;
       gtk_snapshot_save (snapshot);
       gtk_snapshot_translate (snapshot,

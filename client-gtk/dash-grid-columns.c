@@ -66,7 +66,7 @@ dash_grid_columns_set_snapshot (DashGridColumns *self, ReplicaSnapshot *snapshot
       self->items[i].title = column->type == REPLICA_TYPE_TIMESTAMP ? g_strconcat (column->name, " UTC", NULL)
                                                                     : g_strdup (column->name);
       self->items[i].is_key = column->is_key;
-      dash_format_init (&self->items[i].format, column);
+      replica_format_init (&self->items[i].format, column);
     }
   return TRUE;
 }
@@ -79,7 +79,7 @@ dash_grid_columns_observe (DashGridColumns *self, ReplicaSnapshot *snapshot)
 
   for (guint i = 0; i < self->n; i++)
     is_changed |=
-        dash_format_observe (&self->items[i].format, replica_snapshot_get_column (snapshot, i), time_us);
+        replica_format_observe (&self->items[i].format, replica_snapshot_get_column (snapshot, i), time_us);
   return is_changed;
 }
 
@@ -91,7 +91,7 @@ dash_grid_columns_measure (DashGridColumns *self,
                            DashGlyphs *glyphs,
                            DashGlyphs *bold)
 {
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   guint stride = n_rows / SAMPLE_ROWS + 1;
 
   for (guint i = 0; i < self->n; i++)
@@ -104,7 +104,7 @@ dash_grid_columns_measure (DashGridColumns *self,
       for (guint row = 0; row < n_rows; row += stride)
         {
           gsize length;
-          const char *text = dash_format_cell (&item->format, column, rows[row], buffer, &length);
+          const char *text = replica_format_cell (&item->format, column, rows[row], buffer, &length);
 
           widest = MAX (widest, dash_glyphs_measure (item->is_key ? bold : glyphs, text, length));
         }
@@ -126,7 +126,7 @@ dash_grid_column_grow (DashGridColumn *self, float text_width)
 float
 dash_grid_column_get_natural (const DashGridColumn *self)
 {
-  float pads = DASH_CELL_PAD * 2 + (dash_format_is_numeric (&self->format) ? DASH_CELL_MARK : 0);
+  float pads = DASH_CELL_PAD * 2 + (replica_format_is_numeric (&self->format) ? DASH_CELL_MARK : 0);
 
   if (self->user_width > 0)
     return MAX (self->user_width, COLUMN_WIDTH_MIN);
@@ -163,7 +163,7 @@ dash_grid_columns_allot (DashGridColumns *self, float available)
 DashAlign
 dash_grid_column_get_align (const DashGridColumn *self)
 {
-  return dash_format_is_numeric (&self->format) ? DASH_ALIGN_RIGHT : DASH_ALIGN_LEFT;
+  return replica_format_is_numeric (&self->format) ? DASH_ALIGN_RIGHT : DASH_ALIGN_LEFT;
 }
 
 float

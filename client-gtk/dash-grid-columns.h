@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "dash-format.h"
+#include "replica.h"
 #include "dash-glyphs.h"
 
 G_BEGIN_DECLS
@@ -27,7 +27,7 @@ typedef struct
 {
   char *name;
   char *title;
-  DashFormat format;
+  ReplicaFormat format;
   gboolean is_key;
   float content_width;
   float header_width;

@@ -44,7 +44,7 @@ set_row_label (DashGrid *self, DashGridRow *slot, ReplicaSnapshot *snapshot, gui
     for (guint i = 0; i < self->paint.columns.n; i++)
       {
         const DashGridColumn *item = &self->paint.columns.items[i];
-        char buffer[DASH_FORMAT_TEXT_MAX];
+        char buffer[REPLICA_FORMAT_TEXT_MAX];
         gsize length;
         const char *text;
 
@@ -52,7 +52,7 @@ set_row_label (DashGrid *self, DashGridRow *slot, ReplicaSnapshot *snapshot, gui
         if (!!item->is_key != (pass == 0))
           continue;
         text =
-            dash_format_cell (&item->format, replica_snapshot_get_column (snapshot, i), row, buffer, &length);
+            replica_format_cell (&item->format, replica_snapshot_get_column (snapshot, i), row, buffer, &length);
         if (label->len > 0)
           g_string_append (label, ", ");
         if (!item->is_key)

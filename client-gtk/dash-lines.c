@@ -7,7 +7,6 @@
 #include "dash-lines.h"
 
 #include "dash-decimate.h"
-#include "dash-format.h"
 #include "dash-plot.h"
 
 #include <math.h>
@@ -153,12 +152,12 @@ update_label (DashLines *self)
   for (guint i = 0; i < self->series->len; i++)
     {
       const Series *series = g_ptr_array_index (self->series, i);
-      char buffer[DASH_FORMAT_TEXT_MAX];
+      char buffer[REPLICA_FORMAT_TEXT_MAX];
       double last =
           series->values->len > 0 ? g_array_index (series->values, double, series->values->len - 1) : NAN;
 
       g_string_append_printf (label, ", %s %s", series->name,
-                              isnan (last) ? "–" : dash_format_double (last, self->decimals, buffer));
+                              isnan (last) ? "–" : replica_format_double (last, self->decimals, buffer));
     }
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label->str, -1);
 }
@@ -227,8 +226,8 @@ dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **er
         }
     }
   if (self->decimals > 0)
-    self->decimals = MIN (self->decimals, dash_format_decimals (largest > 0 ? (int) floor (log10 (largest))
-                                                                            : DASH_FORMAT_MAGNITUDE_NONE));
+    self->decimals = MIN (self->decimals, replica_format_decimals (largest > 0 ? (int) floor (log10 (largest))
+                                                                            : REPLICA_FORMAT_MAGNITUDE_NONE));
   update_label (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
   return TRUE;
@@ -355,7 +354,7 @@ append_legend (DashLines *self, const DashPlot *plot, gint64 time_us, GtkSnapsho
   GtkWidget *widget = GTK_WIDGET (self);
   float x = plot->area.origin.x;
   float right = (float) gtk_widget_get_width (widget) - 40;
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   GdkRGBA color;
 
   gtk_style_context_get_color (gtk_widget_get_style_context (widget), &color);
@@ -369,7 +368,7 @@ append_legend (DashLines *self, const DashPlot *plot, gint64 time_us, GtkSnapsho
         continue;
       value = g_array_index (series->values, double, find_sample (series, time_us));
       text = g_strdup_printf ("%s %s", series->name,
-                              isnan (value) ? "–" : dash_format_double (value, self->decimals, buffer));
+                              isnan (value) ? "–" : replica_format_double (value, self->decimals, buffer));
       gtk_snapshot_append_color (snapshot, get_color (i), &GRAPHENE_RECT_INIT (x, 8, 10, 3));
       x += 14;
       x += dash_plot_snapshot_text (widget, snapshot, text, x, 1, &color) + 14;

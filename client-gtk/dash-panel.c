@@ -11,7 +11,6 @@
 
 #include "dash-accessible.h"
 #include "dash-candles.h"
-#include "dash-format.h"
 #include "dash-lines.h"
 
 struct _DashPanel
@@ -114,7 +113,7 @@ update_state (DashPanel *self)
     set_status (self, "content-loading-symbolic", "Waiting for the first snapshot", self->path);
   else if (self->chart_error != NULL)
     set_status (self, "dialog-warning-symbolic", "This panel cannot be shown", self->chart_error);
-  else if (n_total == 0)
+  else if (n_total == 0 && (filter == NULL || *filter == '\0'))
     set_status (self, "view-list-symbolic", "No rows", replica_view_get_path (self->view));
   else if (n_shown == 0)
     set_status (self, "system-search-symbolic", "Nothing matches the filter", filter != NULL ? filter : "");
@@ -128,10 +127,10 @@ update_state (DashPanel *self)
   if (snapshot == NULL)
     count = g_strdup ("");
   else if (n_shown != n_total)
-    count = g_strdup_printf ("%s of %s rows", dash_format_count (n_shown, shown),
-                             dash_format_count (n_total, total));
+    count = g_strdup_printf ("%s of %s rows", replica_format_count (n_shown, shown),
+                             replica_format_count (n_total, total));
   else
-    count = g_strdup_printf (n_total == 1 ? "%s row" : "%s rows", dash_format_count (n_total, total));
+    count = g_strdup_printf (n_total == 1 ? "%s row" : "%s rows", replica_format_count (n_total, total));
   set_text (self->count_label, count);
   if (filter != NULL && *filter != '\0')
     gtk_widget_add_css_class (self->count_label, "filtered");
@@ -146,7 +145,7 @@ dash_panel_tick (DashPanel *self)
   gboolean is_stale = replica_view_get_stale (self->view);
   char text[32];
 
-  set_text (self->age_label, age_us < 0 ? "" : dash_format_age (age_us, text));
+  set_text (self->age_label, age_us < 0 ? "" : replica_format_age (age_us, text));
   if (is_stale == self->is_stale)
     return;
   self->is_stale = is_stale;
@@ -189,7 +188,7 @@ leader_selection_cb (DashPanel *leader, DashPanel *self)
   g_free (self->next_path);
   self->next_path = g_steal_pointer (&path);
   g_free (self->next_key);
-  self->next_key = dash_format_dup_key (snapshot, row);
+  self->next_key = replica_format_dup_key (snapshot, row);
   ask_next (self);
 }
 
@@ -379,6 +378,7 @@ dash_panel_set_filter (DashPanel *self, const char *filter)
   if (self->kind != REPLICA_PANEL_GRID)
     return;
   dash_grid_set_filter (DASH_GRID (self->drawing), filter);
+  replica_view_set_filter (self->view, filter);
   update_state (self);
 }
 

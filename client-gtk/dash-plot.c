@@ -5,7 +5,7 @@
 
 #include "dash-plot.h"
 
-#include "dash-format.h"
+#include "replica.h"
 #include "dash-grid-style.h"
 
 #include <math.h>
@@ -61,10 +61,10 @@ dash_plot_snapshot_text (
 void
 dash_plot_place (DashPlot *self, GtkWidget *widget)
 {
-  char low[DASH_FORMAT_TEXT_MAX], high[DASH_FORMAT_TEXT_MAX];
+  char low[REPLICA_FORMAT_TEXT_MAX], high[REPLICA_FORMAT_TEXT_MAX];
   int width, height, label_width = 0;
-  const char *const texts[] = { dash_format_double (self->min, self->decimals, low),
-                                dash_format_double (self->max, self->decimals, high) };
+  const char *const texts[] = { replica_format_double (self->min, self->decimals, low),
+                                replica_format_double (self->max, self->decimals, high) };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     {
@@ -111,7 +111,7 @@ dash_plot_get_value (const DashPlot *self, double y)
 static const char *
 format_tick_time (const DashAxisTimes *times, gint64 time_us, char *buffer)
 {
-  dash_format_time (time_us, times->show_date, FALSE, buffer);
+  replica_format_time (time_us, times->show_date, FALSE, buffer);
   if (times->show_date)
     buffer[10] = '\0'; /* the day */
   else if (!times->show_seconds)
@@ -123,7 +123,7 @@ void
 dash_plot_snapshot_axes (const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot)
 {
   const graphene_rect_t *area = &self->area;
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   GdkRGBA text, dim, line;
   DashAxisTicks ticks;
   DashAxisTimes times;
@@ -137,7 +137,7 @@ dash_plot_snapshot_axes (const DashPlot *self, GtkWidget *widget, GtkSnapshot *s
     {
       float y = floorf (dash_plot_get_y (self, ticks.values[i]));
       g_autoptr (PangoLayout) layout = make_layout (
-          widget, dash_format_double (ticks.values[i], MIN (ticks.decimals, MAX (self->decimals, 0)), buffer),
+          widget, replica_format_double (ticks.values[i], MIN (ticks.decimals, MAX (self->decimals, 0)), buffer),
           &width, &height);
 
       gtk_snapshot_append_color (snapshot, &line,
@@ -198,12 +198,12 @@ void
 dash_plot_snapshot_marker (
     const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot, double value, const GdkRGBA *color)
 {
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   float y = roundf (dash_plot_get_y (self, value));
   float right = self->area.origin.x + self->area.size.width;
   int width, height;
   g_autoptr (PangoLayout) layout =
-      make_layout (widget, dash_format_double (value, self->decimals, buffer), &width, &height);
+      make_layout (widget, replica_format_double (value, self->decimals, buffer), &width, &height);
   GdkRGBA line = *color;
 
   line.alpha *= 0.7f;
@@ -218,7 +218,7 @@ dash_plot_snapshot_cross (
     const DashPlot *self, GtkWidget *widget, GtkSnapshot *snapshot, float x, float y, gint64 time_us)
 {
   const graphene_rect_t *area = &self->area;
-  char buffer[DASH_FORMAT_TEXT_MAX];
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
   GdkRGBA text, dim, line;
   float bottom = area->origin.y + area->size.height;
 
@@ -227,13 +227,13 @@ dash_plot_snapshot_cross (
   gtk_snapshot_append_color (snapshot, &line,
                              &GRAPHENE_RECT_INIT (floorf (x), area->origin.y, 1, area->size.height));
   text.alpha = 1;
-  append_tag (widget, snapshot, dash_format_time (time_us, FALSE, time_us % G_TIME_SPAN_SECOND != 0, buffer),
+  append_tag (widget, snapshot, replica_format_time (time_us, FALSE, time_us % G_TIME_SPAN_SECOND != 0, buffer),
               x, bottom + 2, TRUE, &text);
   if (y >= area->origin.y && y <= bottom)
     {
       int width, height;
       g_autoptr (PangoLayout) layout = make_layout (
-          widget, dash_format_double (dash_plot_get_value (self, (double) y), self->decimals, buffer), &width,
+          widget, replica_format_double (dash_plot_get_value (self, (double) y), self->decimals, buffer), &width,
           &height);
 
       gtk_snapshot_append_color (snapshot, &line,

@@ -6,7 +6,7 @@
 
 #include "dash-screen-view.h"
 
-#include "dash-format.h"
+#include "replica.h"
 
 /* A screen with more panels than can be told apart shows the first of them. */
 #define DASH_PANELS_MAX 16
@@ -266,7 +266,7 @@ dash_screen_view_dup_frozen_text (DashScreenView *self)
     }
   return g_strdup_printf (n_behind == 1 ? "FROZEN · %s snapshot, %s behind"
                                         : "FROZEN · %s snapshots, %s behind",
-                          dash_format_count (n_behind, count), dash_format_age (age_us, age));
+                          replica_format_count (n_behind, count), replica_format_age (age_us, age));
 }
 
 void

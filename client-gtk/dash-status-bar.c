@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "dash-format.h"
+#include "replica.h"
 
 /* The rate is that of so many ticks. */
 #define N_SAMPLES 24
@@ -81,7 +81,7 @@ dash_status_bar_tick (DashStatusBar *self, ReplicaLink *link, DashScreenView *sc
   const char *css_class = trouble == NULL                              ? "online"
                           : replica_link_get_last_error (link) == NULL ? "connecting"
                                                                        : "offline";
-  char text[64], number[DASH_FORMAT_TEXT_MAX];
+  char text[64], number[REPLICA_FORMAT_TEXT_MAX];
   guint64 n_received = 0, n_skipped = 0;
   double rate;
 
@@ -96,15 +96,15 @@ dash_status_bar_tick (DashStatusBar *self, ReplicaLink *link, DashScreenView *sc
   set_text (self->uri_label, replica_link_get_uri (link));
 
   g_snprintf (text, sizeof text, "RTT %s",
-              dash_format_rtt (trouble == NULL ? replica_link_get_rtt_us (link) : -1, number));
+              replica_format_rtt (trouble == NULL ? replica_link_get_rtt_us (link) : -1, number));
   set_text (self->rtt_label, text);
 
   if (screen != NULL)
     dash_screen_view_get_totals (screen, &n_received, &n_skipped);
   rate = get_rate (self, screen, n_received);
-  g_snprintf (text, sizeof text, "%s snapshots/s", rate < 0 ? "–" : dash_format_double (rate, 1, number));
+  g_snprintf (text, sizeof text, "%s snapshots/s", rate < 0 ? "–" : replica_format_double (rate, 1, number));
   set_text (self->rate_label, text);
-  g_snprintf (text, sizeof text, "%s skipped", dash_format_count (n_skipped, number));
+  g_snprintf (text, sizeof text, "%s skipped", replica_format_count (n_skipped, number));
   set_text (self->skipped_label, text);
 }
 

@@ -6,7 +6,6 @@
 #include <glib-unix.h>
 #include <string.h>
 
-#include "tui-format.h"
 #include "tui-help.h"
 #include "tui-screen.h"
 #include "tui-terminal.h"
@@ -26,6 +25,8 @@ typedef struct {
   guint tick_source, retry_source;
   char *screens_error;     /* (owned) (nullable) */
   gboolean help, filtering, marks;
+  gboolean fetching;       /* screens are asked for */
+  gboolean fetch_again;    /* the connection came anew meanwhile: the answer may be of another silo */
 } TuiApp;
 
 static void fetch_screens (TuiApp *self);
@@ -80,6 +81,12 @@ on_screens (GObject *object, GAsyncResult *result, gpointer user_data)
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   self = user_data;
+  self->fetching = FALSE;
+  if (self->fetch_again)
+    {
+      fetch_screens (self);
+      return;
+    }
   if (body != NULL)
     {
       text = g_strndup (g_bytes_get_data (body, NULL), g_bytes_get_size (body));
@@ -109,6 +116,14 @@ on_screens (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 fetch_screens (TuiApp *self)
 {
+  if (self->fetching)
+    {
+      self->fetch_again = TRUE;
+      return;
+    }
+  g_clear_handle_id (&self->retry_source, g_source_remove);
+  self->fetching = TRUE;
+  self->fetch_again = FALSE;
   replica_link_fetch_async (self->link, "/v1/screens", NULL, NULL, 0, self->cancellable, on_screens, self);
 }
 
@@ -157,7 +172,9 @@ draw_status (TuiApp *self, TuiCells *cells, guint y)
   ReplicaLinkState state = replica_link_get_state (self->link);
   gint64 rtt_us = replica_link_get_rtt_us (self->link);
   gboolean frozen = screen != NULL && tui_screen_get_frozen (screen);
-  g_autofree char *text = NULL, *rtt = rtt_us < 0 ? g_strdup ("–") : g_strdup_printf ("%.1f ms", (double) rtt_us / 1000);
+  g_autofree char *text = NULL;
+  char rtt_text[32];
+  const char *rtt = replica_format_rtt (rtt_us, rtt_text);
   const char *reason = replica_link_get_last_error (self->link);
   guint x = 0;
 

@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The grid of the terminal dashboard. The selection is a row key, not a position, so that it stays on its row when rows come, go or
- * are sorted anew; the scroll offset stays put unless the selection would leave the window. Column widths only grow while
- * the columns stay the same, so that the picture does not twitch. Key columns stay in sight when columns are scrolled. */
+ * are sorted anew; the scroll offset stays put unless the selection that the user chose would leave the window. Column widths are
+ * those of what is in sight, and only grow while the columns stay the same, so that the picture does not twitch. Key columns stay in sight when columns are scrolled. */
 #include "tui-grid.h"
 
 #include <string.h>
 
-#include "tui-format.h"
-
 #define MAX_TEXT_WIDTH 40 /* of a string column */
+#define SAMPLE_ROWS 64
 #define GAP 2             /* after each column: the mark of a change, and a space */
+
+typedef struct {
+  ReplicaFormat format;
+  guint width;
+} Column;
 
 struct _TuiGrid {
   ReplicaIndex *index;       /* (owned) */
   ReplicaDiff *diff;         /* (owned) (nullable) */
-  char *selected_key;        /* (owned) (nullable): the first row while nothing was chosen */
+  char *selected_key;        /* (owned) (nullable): none while there are no rows */
   guint selected;            /* position of the selection when last known */
   guint top;                 /* first position in sight */
   guint first_column;        /* first non-key column in sight */
-  GArray *widths;            /* guint, a column */
-  GArray *decimals;          /* guint, a column */
-  char *columns_signature;   /* (owned) (nullable): names and types that widths are for */
+  GArray *columns;           /* Column (owned) */
+  char *columns_signature;   /* (owned) (nullable): names and types that columns are for */
   guint page;                /* rows in sight when last drawn */
   gboolean marks;
+  gboolean is_filtered;
+  gboolean is_log;           /* nothing is selected by key before the user does */
+  gboolean is_chosen;        /* the user has moved the selection: it is kept in sight */
 };
 
 TuiGrid *
@@ -32,8 +38,7 @@ tui_grid_new (void)
   TuiGrid *self = g_new0 (TuiGrid, 1);
 
   self->index = replica_index_new ();
-  self->widths = g_array_new (FALSE, TRUE, sizeof (guint));
-  self->decimals = g_array_new (FALSE, TRUE, sizeof (guint));
+  self->columns = g_array_new (FALSE, TRUE, sizeof (Column));
   self->marks = TRUE;
   return self;
 }
@@ -44,8 +49,7 @@ tui_grid_free (TuiGrid *self)
   g_object_unref (self->index);
   g_clear_pointer (&self->diff, replica_diff_unref);
   g_free (self->selected_key);
-  g_array_unref (self->widths);
-  g_array_unref (self->decimals);
+  g_array_unref (self->columns);
   g_free (self->columns_signature);
   g_free (self);
 }
@@ -58,33 +62,63 @@ make_signature (ReplicaSnapshot *snapshot)
   for (guint i = 0; i < replica_snapshot_get_n_columns (snapshot); i++)
     {
       const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
-      g_string_append_printf (text, "%s:%d,", column->name, column->type);
+      g_string_append_printf (text, "%s:%d:%u,", column->name, column->type, column->scale);
     }
   return g_string_free (text, FALSE);
 }
 
-/* What a column head says; times say their clock. */
+/* What a column head says; times say their clock. @direction: as of replica_index_get_direction(). */
 static char *
-make_head (TuiGrid *self, const ReplicaColumn *column)
+make_head (const ReplicaColumn *column, int direction)
 {
   static const char *const arrows[] = { "▼", "", "▲" };
 
-  return g_strconcat (column->name, column->type == REPLICA_TYPE_TIMESTAMP ? " UTC" : "",
-                      arrows[replica_index_get_direction (self->index, column->name) + 1], NULL);
+  return g_strconcat (column->name, column->type == REPLICA_TYPE_TIMESTAMP ? " UTC" : "", arrows[direction + 1], NULL);
 }
 
+/* The cell as shown: in @buffer (REPLICA_FORMAT_TEXT_MAX bytes) or the snapshot. */
+static const char *
+format_cell (const Column *item, const ReplicaColumn *column, guint row, char *buffer)
+{
+  gsize length;
+
+  return replica_column_is_null (column, row) ? "–" : replica_format_cell (&item->format, column, row, buffer, &length);
+}
+
+/* Widens the columns to what @n_rows @rows need, so that no number in sight is ever cut. */
 static void
-measure_columns (TuiGrid *self, ReplicaSnapshot *snapshot)
+grow_columns (TuiGrid *self, ReplicaSnapshot *snapshot, const guint32 *rows, guint n_rows)
+{
+  for (guint i = 0; i < self->columns->len; i++)
+    {
+      const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
+      Column *item = &g_array_index (self->columns, Column, i);
+      g_autofree char *head = make_head (column, 0);
+
+      item->width = MAX (item->width, tui_text_width (head) + 1); /* room for the arrow */
+      for (guint row = 0; row < n_rows; row++)
+        {
+          char buffer[REPLICA_FORMAT_TEXT_MAX];
+          guint needed = tui_text_width (format_cell (item, column, rows[row], buffer));
+
+          item->width = MAX (item->width, column->type == REPLICA_TYPE_STRING ? MIN (needed, MAX_TEXT_WIDTH) : needed);
+        }
+    }
+}
+
+/* Other columns, or other values in them: how cells are written. New columns are fitted to rows from all over, so that scrolling widens
+ * them seldom. */
+static void
+learn_columns (TuiGrid *self, ReplicaSnapshot *snapshot)
 {
   g_autofree char *signature = make_signature (snapshot);
   guint n_columns = replica_snapshot_get_n_columns (snapshot);
+  gboolean is_new = g_strcmp0 (signature, self->columns_signature) != 0;
 
-  if (g_strcmp0 (signature, self->columns_signature) != 0)
+  if (is_new)
     {
-      g_array_set_size (self->widths, 0);
-      g_array_set_size (self->decimals, 0);
-      g_array_set_size (self->widths, n_columns);
-      g_array_set_size (self->decimals, n_columns);
+      g_array_set_size (self->columns, 0);
+      g_array_set_size (self->columns, n_columns);
       self->first_column = 0;
       g_free (self->columns_signature);
       self->columns_signature = g_steal_pointer (&signature);
@@ -92,18 +126,20 @@ measure_columns (TuiGrid *self, ReplicaSnapshot *snapshot)
   for (guint i = 0; i < n_columns; i++)
     {
       const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
-      g_autofree char *head = make_head (self, column);
-      guint *width = &g_array_index (self->widths, guint, i), *decimals = &g_array_index (self->decimals, guint, i);
+      Column *item = &g_array_index (self->columns, Column, i);
 
-      *decimals = MAX (*decimals, tui_format_decimals (column));
-      *width = MAX (*width, tui_text_width (head) + 1); /* room for the arrow */
-      for (guint row = 0; row < MIN (column->n_rows, 1000); row++)
-        {
-          char buffer[REPLICA_TEXT_MAX];
-          guint needed = tui_text_width (tui_format_cell (column, row, *decimals, buffer));
+      if (is_new)
+        replica_format_init (&item->format, column);
+      replica_format_observe (&item->format, column, replica_snapshot_get_time_us (snapshot));
+    }
+  if (is_new)
+    {
+      guint32 sample[SAMPLE_ROWS];
+      guint n_rows = replica_snapshot_get_n_rows (snapshot), stride = n_rows / SAMPLE_ROWS + 1, n = 0;
 
-          *width = MAX (*width, MIN (needed, MAX_TEXT_WIDTH));
-        }
+      for (guint row = 0; row < n_rows; row += stride)
+        sample[n++] = row;
+      grow_columns (self, snapshot, sample, n);
     }
 }
 
@@ -140,14 +176,24 @@ tui_grid_set_snapshot (TuiGrid *self, ReplicaSnapshot *snapshot, ReplicaDiff *di
   if (diff != NULL && replica_index_get_snapshot (self->index) != NULL)
     self->diff = replica_diff_ref (diff);
   replica_index_set_snapshot (self->index, snapshot);
-  measure_columns (self, snapshot);
+  learn_columns (self, snapshot);
   find_selection (self);
+  /* From the first picture on a row is selected, and not a place. */
+  if (self->selected_key == NULL && !self->is_log)
+    keep_selection (self);
+}
+
+void
+tui_grid_set_log (TuiGrid *self, gboolean log)
+{
+  self->is_log = log;
 }
 
 void
 tui_grid_set_filter (TuiGrid *self, const char *filter)
 {
   replica_index_set_filter (self->index, filter);
+  self->is_filtered = filter != NULL && *filter != '\0';
   find_selection (self);
   self->top = 0;
 }
@@ -174,7 +220,7 @@ tui_grid_shift_sort (TuiGrid *self, int step)
   g_autofree char *name = NULL, *next = NULL;
   int n_columns, column;
 
-  if (snapshot == NULL)
+  if (snapshot == NULL || replica_snapshot_get_n_columns (snapshot) == 0)
     return;
   n_columns = (int) replica_snapshot_get_n_columns (snapshot);
   if (sort == NULL || sort[0] == '\0')
@@ -214,6 +260,7 @@ tui_grid_move (TuiGrid *self, int rows)
   replica_index_get_rows (self->index, &n_rows);
   if (n_rows == 0)
     return;
+  self->is_chosen = TRUE;
   self->selected = (guint) CLAMP ((gint64) self->selected + rows, 0, (gint64) n_rows - 1);
   keep_selection (self);
 }
@@ -230,7 +277,7 @@ tui_grid_scroll_columns (TuiGrid *self, int columns)
   ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
 
   if (snapshot != NULL)
-    self->first_column = (guint) CLAMP ((int) self->first_column + columns, 0, (int) replica_snapshot_get_n_columns (snapshot) - 1);
+    self->first_column = (guint) CLAMP ((int) self->first_column + columns, 0, MAX ((int) replica_snapshot_get_n_columns (snapshot) - 1, 0));
 }
 
 int
@@ -255,15 +302,18 @@ static void
 draw_cell (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, const ReplicaColumn *column, guint column_index,
            guint row, TuiStyle row_style, gboolean stale)
 {
-  char buffer[REPLICA_TEXT_MAX];
-  const char *text = tui_format_cell (column, row, g_array_index (self->decimals, guint, column_index), buffer);
-  int change = self->diff != NULL && self->marks && !stale && tui_format_is_right (column)
+  const Column *item = &g_array_index (self->columns, Column, column_index);
+  gboolean is_right = replica_format_is_numeric (&item->format);
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
+  const char *text = format_cell (item, column, row, buffer);
+  /* That time goes on is no news. */
+  int change = self->diff != NULL && self->marks && !stale && is_right && column->type != REPLICA_TYPE_TIMESTAMP
                    ? replica_diff_get_cell (self->diff, row, column_index) : 0;
   TuiStyle style = row_style;
 
   if (change != 0 && row_style == TUI_STYLE_NORMAL)
     style = change > 0 ? TUI_STYLE_UP : TUI_STYLE_DOWN;
-  if (tui_format_is_right (column))
+  if (is_right)
     tui_cells_text_right (cells, x, y, width, style, text);
   else
     tui_cells_text (cells, x, y, width, style, text);
@@ -284,13 +334,14 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
   self->page = body;
   rows = replica_index_get_rows (self->index, &n_rows);
   n_columns = replica_snapshot_get_n_columns (snapshot);
-  if (self->selected < self->top)
+  if (self->is_chosen && self->selected < self->top)
     self->top = self->selected;
-  else if (body > 0 && self->selected >= self->top + body)
+  else if (self->is_chosen && body > 0 && self->selected >= self->top + body)
     self->top = self->selected - body + 1;
   if (self->top + body > n_rows)
     self->top = n_rows > body ? n_rows - body : 0;
 
+  grow_columns (self, snapshot, rows + self->top, MIN (body, n_rows - self->top));
   tui_cells_fill (cells, x, y, width, TUI_STYLE_HEADER);
   for (guint i = 0; i < body && self->top + i < n_rows; i++)
     if (focus && self->top + i == self->selected)
@@ -299,8 +350,10 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
   for (guint c = 0; c < n_columns; c++)
     {
       const ReplicaColumn *column = replica_snapshot_get_column (snapshot, c);
-      guint column_width = g_array_index (self->widths, guint, c);
-      g_autofree char *head = make_head (self, column);
+      const Column *item = &g_array_index (self->columns, Column, c);
+      gboolean is_right = replica_format_is_numeric (&item->format);
+      guint column_width = item->width;
+      g_autofree char *head = make_head (column, replica_index_get_direction (self->index, column->name));
 
       if (!column->is_key && skipped < self->first_column)
         {
@@ -308,13 +361,13 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
           continue;
         }
       /* A number cut short is a wrong number: it is shown whole or not at all. */
-      if (n_columns_right > 0 || (at + column_width > width && (at > 0 || tui_format_is_right (column))))
+      if (n_columns_right > 0 || (at + column_width > width && (at > 0 || is_right)))
         {
           n_columns_right++;
           continue;
         }
       column_width = MIN (column_width, width);
-      if (tui_format_is_right (column))
+      if (is_right)
         tui_cells_text_right (cells, x + at, y, column_width, TUI_STYLE_HEADER, head);
       else
         tui_cells_text (cells, x + at, y, column_width, TUI_STYLE_HEADER, head);
@@ -332,5 +385,5 @@ tui_grid_draw (TuiGrid *self, TuiCells *cells, guint x, guint y, guint width, gu
     tui_cells_text (cells, x + width - 1, y, 1, TUI_STYLE_HEADER, "›");
   if (n_rows == 0 && body > 0)
     tui_cells_text (cells, x + 1, y + 1, width, TUI_STYLE_DIM,
-                    replica_snapshot_get_n_rows (snapshot) > 0 ? "no row matches the filter" : "no rows yet");
+                    self->is_filtered ? "no row matches the filter" : "no rows yet");
 }

@@ -14,6 +14,8 @@ TuiGrid *tui_grid_new (void);
 void tui_grid_free (TuiGrid *self);
 /* @diff (nullable): what to mark as changed. */
 void tui_grid_set_snapshot (TuiGrid *self, ReplicaSnapshot *snapshot, ReplicaDiff *diff);
+/* The newest row is on top and what matters: the first row is not held by its key until the user selects one. */
+void tui_grid_set_log (TuiGrid *self, gboolean log);
 void tui_grid_set_filter (TuiGrid *self, const char *filter);
 void tui_grid_set_sort (TuiGrid *self, const char *sort);
 const char *tui_grid_get_sort (TuiGrid *self);

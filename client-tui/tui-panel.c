@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "tui-format.h"
-
 struct _TuiPanel {
   ReplicaPanel spec;       /* (owned) strings */
   ReplicaView *view;       /* (owned) */
@@ -53,6 +51,7 @@ tui_panel_new (ReplicaLink *link, const ReplicaPanel *panel, TuiPanelFunc change
   self->user_data = user_data;
   self->waiting = panel->follows != NULL;
   self->grid = tui_grid_new ();
+  tui_grid_set_log (self->grid, panel->kind != REPLICA_PANEL_GRID);
   if (panel->sort != NULL)
     tui_grid_set_sort (self->grid, panel->sort);
   self->view = replica_view_new (link, panel->path);
@@ -118,11 +117,19 @@ tui_panel_follow (TuiPanel *self, TuiPanel *leader)
 }
 
 void
+tui_panel_set_filter (TuiPanel *self, const char *filter)
+{
+  tui_grid_set_filter (self->grid, filter);
+  replica_view_set_filter (self->view, filter);
+}
+
+void
 tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, guint height, gboolean focus)
 {
   TuiStyle style = focus ? TUI_STYLE_TITLE_FOCUS : TUI_STYLE_TITLE;
   gboolean stale = replica_view_get_stale (self->view), frozen = replica_view_get_frozen (self->view);
-  g_autofree char *age = tui_format_age (replica_view_get_age_us (self->view));
+  char age_text[32];
+  const char *age = replica_format_age (replica_view_get_age_us (self->view), age_text);
   g_autofree char *state = NULL, *left = NULL;
   const char *error = replica_view_get_error (self->view);
   guint shown, total, state_width;

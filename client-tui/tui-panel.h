@@ -20,6 +20,8 @@ ReplicaView *tui_panel_get_view (TuiPanel *self);
 void tui_panel_set_active (TuiPanel *self, gboolean active);
 /* Shows what belongs to the selected row of @leader; does nothing when that is what it shows. */
 void tui_panel_follow (TuiPanel *self, TuiPanel *leader);
+/* What is typed: rows that are here at once, and what the server has besides. */
+void tui_panel_set_filter (TuiPanel *self, const char *filter);
 void tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, guint height, gboolean focus);
 
 G_END_DECLS

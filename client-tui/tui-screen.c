@@ -119,7 +119,7 @@ tui_screen_set_filter (TuiScreen *self, const char *filter)
   slot = &SLOT (self, self->focus);
   g_free (slot->filter);
   slot->filter = g_strdup (filter);
-  tui_grid_set_filter (tui_panel_get_grid (slot->panel), filter);
+  tui_panel_set_filter (slot->panel, filter);
   tui_screen_follow (self);
 }
 

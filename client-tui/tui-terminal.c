@@ -3,8 +3,10 @@
  * Curses, and the pacing of frames. Nothing between us and a slow terminal (ssh, the pty, the kernel) says that it is behind: it takes
  * bytes and keeps them. So each frame ends with a question to the terminal itself (CSI 5 n, device status), and the next frame is
  * drawn only after its answer (CSI 0 n) has come back: reactive polling, with the terminal as the client. Terminals that never answer are
- * found out by a time-out, and drawn to at a fixed pace from then on. Main thread. */
+ * found out by time-outs, and drawn to at a fixed pace from then on. Main thread. */
 #include "tui-terminal.h"
+
+#include "tui-pace.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -18,7 +20,6 @@
 
 #define STATUS_ANSWER (KEY_MAX + 1)
 #define ANSWER_TIMEOUT_MS 2000  /* longer than any link that one would type on */
-#define UNANSWERED_MAX 3        /* frames without an answer before the terminal counts as one that never answers */
 #define UNPACED_INTERVAL_MS 250
 
 struct _TuiTerminal {
@@ -31,8 +32,7 @@ struct _TuiTerminal {
   guint input_source, resize_source, draw_source, answer_source;
   gboolean wanted;       /* a frame is wanted */
   gboolean in_flight;    /* a frame was drawn and not answered for yet */
-  gboolean paced;        /* the terminal answers, or may */
-  guint n_unanswered;
+  TuiPace pace;
 };
 
 static const struct {
@@ -96,8 +96,7 @@ on_answer_timeout (gpointer user_data)
 
   self->answer_source = 0;
   self->in_flight = FALSE;
-  if (self->paced && ++self->n_unanswered >= UNANSWERED_MAX)
-    self->paced = FALSE;
+  tui_pace_timed_out (&self->pace);
   draw_when_ready (self);
   return G_SOURCE_REMOVE;
 }
@@ -114,9 +113,9 @@ on_draw (gpointer user_data)
   put_cells (self);
   refresh ();
   self->in_flight = TRUE;
-  if (self->paced && write (STDOUT_FILENO, "\033[5n", 4) < 0)
-    self->paced = FALSE;
-  self->answer_source = g_timeout_add (self->paced ? ANSWER_TIMEOUT_MS : UNPACED_INTERVAL_MS, on_answer_timeout, self);
+  if (tui_pace_is_asking (&self->pace) && write (STDOUT_FILENO, "\033[5n", 4) < 0)
+    self->pace.is_mute = TRUE;
+  self->answer_source = g_timeout_add (tui_pace_is_asking (&self->pace) ? ANSWER_TIMEOUT_MS : UNPACED_INTERVAL_MS, on_answer_timeout, self);
   return G_SOURCE_REMOVE;
 }
 
@@ -182,8 +181,8 @@ on_input (gint fd, GIOCondition condition, gpointer user_data)
       heard = TRUE;
       if (result == KEY_CODE_YES && code == STATUS_ANSWER)
         {
-          self->n_unanswered = 0;
-          if (self->in_flight && self->paced)
+          tui_pace_answered (&self->pace);
+          if (self->in_flight)
             {
               self->in_flight = FALSE;
               g_clear_handle_id (&self->answer_source, g_source_remove);
@@ -245,7 +244,6 @@ tui_terminal_new (TuiKeyFunc key, TuiFrameFunc draw, gpointer user_data, GError 
   self->key = key;
   self->draw = draw;
   self->user_data = user_data;
-  self->paced = TRUE;
   set_term (screen);
   set_escdelay (25);
   cbreak ();

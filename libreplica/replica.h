@@ -18,3 +18,4 @@
 #include "replica-json.h"
 #include "replica-screen.h"
 #include "replica-follow.h"
+#include "replica-format.h"

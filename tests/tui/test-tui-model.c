@@ -6,8 +6,8 @@
 #include "replica-number.h"
 #include "replica-snapshot-builder.h"
 #include "tui-cells.h"
-#include "tui-format.h"
 #include "tui-grid.h"
+#include "tui-pace.h"
 #include "tui-screen.h"
 
 /* A snapshot of quotes: symbol (key), last decimal(2), change double, with prices moved by @step. */
@@ -70,18 +70,18 @@ test_grid (void)
   tui_grid_set_snapshot (grid, before, NULL);
   assert_frame (grid, 30, 6, TRUE,
                 "symbol     last   change\n"
-                "SYM000   100.00   0.0000\n"
-                "SYM001   101.00   0.0100\n"
+                "SYM000   100.00     0.00\n"
+                "SYM001   101.00     0.01\n"
                 "SYM002   102.00        –\n"
-                "SYM003   103.00   0.0300\n"
+                "SYM003   103.00     0.03\n"
                 "\n");
   tui_grid_set_snapshot (grid, after, diff);
   assert_frame (grid, 30, 5, TRUE,
                 "symbol     last   change\n"
-                "SYM000    99.95▾  0.0000\n"
-                "SYM001   101.00   0.0100\n"
+                "SYM000    99.95▾    0.00\n"
+                "SYM001   101.00     0.01\n"
                 "SYM002   101.95▾       –\n"
-                "SYM003   103.00   0.0300\n");
+                "SYM003   103.00     0.03\n");
   tui_grid_free (grid);
 }
 
@@ -140,7 +140,7 @@ test_sort_keys (void)
   g_assert_cmpstr (tui_grid_get_sort (grid), ==, "last");
   tui_grid_reverse_sort (grid);
   g_assert_cmpstr (tui_grid_get_sort (grid), ==, "-last");
-  g_assert_cmpint (tui_grid_get_selected (grid), ==, 4);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 0); /* still SYM000, the last one now */
   tui_grid_shift_sort (grid, -1);
   g_assert_cmpstr (tui_grid_get_sort (grid), ==, "-symbol");
   tui_grid_free (grid);
@@ -156,7 +156,7 @@ test_narrow (void)
   tui_grid_set_snapshot (grid, snapshot, NULL);
   assert_frame (grid, 12, 3, FALSE, "symbol     ›\nSYM000\nSYM001\n");
   tui_grid_scroll_columns (grid, 1);
-  assert_frame (grid, 22, 3, FALSE, "symbol    change\nSYM000    0.0000\nSYM001    0.0100\n");
+  assert_frame (grid, 22, 3, FALSE, "symbol    change\nSYM000      0.00\nSYM001      0.01\n");
   tui_grid_free (grid);
 }
 
@@ -232,19 +232,90 @@ test_layout (void)
     }
 }
 
+/* One that has answered once is only slow; one that never did is not asked for ever. */
 static void
-test_age (void)
+test_pace (void)
 {
-  static const struct { gint64 age_us; const char *text; } cases[] = {
-    { -1, "–" }, { 0, "0.0s" }, { 449999, "0.4s" }, { 9999999, "9.9s" }, { 12000000, "12s" },
-    { 185000000, "3m05s" }, { G_GINT64_CONSTANT (7800000000), "2h10m" },
-  };
+  TuiPace never = { 0 }, slow = { 0 }, broken = { .is_mute = TRUE };
 
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+  for (guint i = 0; i < TUI_PACE_UNANSWERED_MAX; i++)
     {
-      g_autofree char *text = tui_format_age (cases[i].age_us);
-      g_assert_cmpstr (text, ==, cases[i].text);
+      g_assert_true (tui_pace_is_asking (&never));
+      tui_pace_timed_out (&never);
     }
+  g_assert_false (tui_pace_is_asking (&never));
+  tui_pace_answered (&slow);
+  for (guint i = 0; i < 100; i++)
+    tui_pace_timed_out (&slow);
+  g_assert_true (tui_pace_is_asking (&slow));
+  tui_pace_answered (&never); /* late, but after all */
+  g_assert_true (tui_pace_is_asking (&never));
+  g_assert_false (tui_pace_is_asking (&broken));
+}
+
+/* What is far below the first rows is as wide as it is, and as exact. */
+static void
+test_widths_of_rows_in_sight (void)
+{
+  enum { N = 2000 };
+  TuiGrid *grid = tui_grid_new ();
+  ReplicaSnapshotBuilder *builder = replica_snapshot_builder_new ("p", (ReplicaToken) { 1, 1 }, 0, N);
+  g_autofree gint64 *n = g_new0 (gint64, N);
+  g_autofree double *d = g_new0 (double, N);
+  g_autoptr (ReplicaSnapshot) snapshot = NULL;
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 1000; i < N; i++)
+    d[i] = 0.25;
+  n[N - 1] = 1234567890;
+  replica_snapshot_builder_add (builder, &(ReplicaColumn) { .name = "n", .type = REPLICA_TYPE_INT64, .width = 8, .n_rows = N, .data = n });
+  replica_snapshot_builder_add (builder, &(ReplicaColumn) { .name = "d", .type = REPLICA_TYPE_DOUBLE, .width = 8, .n_rows = N, .data = d });
+  snapshot = replica_snapshot_builder_finish (builder, &error);
+  g_assert_no_error (error);
+  tui_grid_set_snapshot (grid, snapshot, NULL);
+  assert_frame (grid, 30, 3, FALSE, " n     d\n 0  0.00\n 0  0.00\n");
+  tui_grid_move (grid, N);
+  assert_frame (grid, 30, 3, FALSE, "            n     d\n            0  0.25\n1,234,567,890  0.25\n");
+  tui_grid_free (grid);
+}
+
+/* The first row is selected as a row, before any key is pressed; but it does not take the picture along. */
+static void
+test_first_row_is_held (void)
+{
+  TuiGrid *grid = tui_grid_new (), *log = tui_grid_new ();
+  g_autoptr (ReplicaSnapshot) first = make_quotes (10, 3, 0, 1);
+  g_autoptr (ReplicaSnapshot) second = make_quotes (10, 0, 0, 2); /* SYM003 is the fourth now */
+
+  tui_grid_set_snapshot (grid, first, NULL);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 0);
+  tui_grid_set_snapshot (grid, second, NULL);
+  g_assert_cmpint (tui_grid_get_selected (grid), ==, 3);
+  assert_frame (grid, 8, 3, TRUE, "symbol ›\nSYM000\nSYM001\n");
+  tui_grid_set_log (log, TRUE);
+  tui_grid_set_snapshot (log, first, NULL);
+  tui_grid_set_snapshot (log, second, NULL);
+  g_assert_cmpint (tui_grid_get_selected (log), ==, 0);
+  tui_grid_free (grid);
+  tui_grid_free (log);
+}
+
+static void
+test_no_columns (void)
+{
+  TuiGrid *grid = tui_grid_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReplicaSnapshot) snapshot =
+      replica_snapshot_builder_finish (replica_snapshot_builder_new ("p", (ReplicaToken) { 1, 1 }, 0, 0), &error);
+
+  g_assert_no_error (error);
+  tui_grid_set_snapshot (grid, snapshot, NULL);
+  tui_grid_set_sort (grid, "gone");
+  tui_grid_shift_sort (grid, 1);
+  tui_grid_scroll_columns (grid, 1);
+  tui_grid_scroll_columns (grid, -1);
+  assert_frame (grid, 20, 2, TRUE, "\n no rows yet\n");
+  tui_grid_free (grid);
 }
 
 int
@@ -259,6 +330,9 @@ main (int argc, char **argv)
   g_test_add_func ("/tui/hostile-text", test_hostile_text);
   g_test_add_func ("/tui/text-is-cut", test_text_is_cut);
   g_test_add_func ("/tui/layout", test_layout);
-  g_test_add_func ("/tui/age", test_age);
+  g_test_add_func ("/tui/pace", test_pace);
+  g_test_add_func ("/tui/widths-of-rows-in-sight", test_widths_of_rows_in_sight);
+  g_test_add_func ("/tui/first-row-is-held", test_first_row_is_held);
+  g_test_add_func ("/tui/no-columns", test_no_columns);
   return g_test_run ();
 }

@@ -20,7 +20,8 @@ CATALOG = {
                      'columns': {'last': 'last(price)', 'volume': 'sum(size)', 'trades': 'count()'}},
                     {'name': 'market/venues', 'from': 'trades', 'key': ['venue'], 'columns': {'volume': 'sum(size)'}}],
     'screens': [{'name': 'market', 'title': 'Market', 'panels': [{'grid': 'market/quotes', 'title': 'Quotes', 'sort': 'symbol'},
-                                                                  {'grid': 'market/venues', 'title': 'Venues'}]}],
+                                                                  {'grid': 'market/venues', 'title': 'Venues'}]},
+                {'name': 'top', 'title': 'Top', 'panels': [{'grid': 'market/quotes?sort=symbol&limit=3', 'title': 'First'}]}],
 }
 DEADLINE_S = 30
 
@@ -58,7 +59,7 @@ class Terminal:
 
 def rows(text):
     """The data rows of the grid in focus: symbol and numbers."""
-    return [line for line in text.splitlines() if re.match(r'[A-Z]{1,5} +[0-9]+\.', line)]
+    return [line for line in text.splitlines() if re.match(r'[A-Z]{1,5} +[0-9,]+\.', line)]
 
 
 @unittest.skipIf(shutil.which('tmux') is None, 'tmux is not installed')
@@ -118,6 +119,23 @@ class Dashboard(unittest.TestCase):
         self.terminal.keys('Tab')
         self.terminal.wait('▸ Venues')
         self.terminal.keys('Tab')
+        self.terminal.wait('▸ Quotes')
+
+    def test_5_filter_beyond_a_limit(self):
+        """Rows that a limit kept away come from the server when they match."""
+        last = max(row['symbol'] for row in self.silo.rows('market/quotes'))
+        self.terminal.keys('2')
+        text = self.terminal.wait('3 rows')
+        self.assertNotIn(last, [line.split()[0] for line in rows(text)])
+        self.terminal.keys('/', *last.lower())
+        text = self.terminal.wait(rf'\n{last} ')
+        for line in rows(text):
+            self.assertIn(last, line)
+        self.terminal.keys('C-u', *'no"match\\*')
+        self.terminal.wait('no row matches')
+        self.terminal.keys('Escape')
+        self.terminal.wait('3 rows')
+        self.terminal.keys('1')
         self.terminal.wait('▸ Quotes')
 
     def test_6_the_silo_goes_away_and_comes_back(self):

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "dash-format.h"
+#include "replica-format.h"
 
 #include <string.h>
 
-#include "dash-fixture.h"
+#include "test-snapshot-fixture.h"
 
 #define SECOND G_TIME_SPAN_SECOND
 
@@ -25,14 +25,14 @@ column_of (ReplicaType type, guint scale, gboolean is_key, const void *data, gui
 static void
 assert_cell (const ReplicaColumn *column, guint row, gint64 snapshot_us, const char *expected)
 {
-  char buffer[DASH_FORMAT_TEXT_MAX];
-  DashFormat format;
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
+  ReplicaFormat format;
   const char *text;
   gsize length;
 
-  dash_format_init (&format, column);
-  dash_format_observe (&format, column, snapshot_us);
-  text = dash_format_cell (&format, column, row, buffer, &length);
+  replica_format_init (&format, column);
+  replica_format_observe (&format, column, snapshot_us);
+  text = replica_format_cell (&format, column, row, buffer, &length);
   g_assert_cmpstr (text, ==, expected);
   g_assert_cmpuint (length, ==, strlen (expected));
 }
@@ -128,16 +128,16 @@ test_magnitude_stays (void)
   double large = 5000, small = 0.123456;
   ReplicaColumn first = column_of (REPLICA_TYPE_DOUBLE, 0, FALSE, &large, 1);
   ReplicaColumn second = column_of (REPLICA_TYPE_DOUBLE, 0, FALSE, &small, 1);
-  char buffer[DASH_FORMAT_TEXT_MAX];
-  DashFormat format;
+  char buffer[REPLICA_FORMAT_TEXT_MAX];
+  ReplicaFormat format;
   gsize length;
 
-  dash_format_init (&format, &second);
-  g_assert_true (dash_format_observe (&format, &second, 0));
-  g_assert_cmpstr (dash_format_cell (&format, &second, 0, buffer, &length), ==, "0.1235");
-  g_assert_true (dash_format_observe (&format, &first, 0));
-  g_assert_false (dash_format_observe (&format, &second, 0));
-  g_assert_cmpstr (dash_format_cell (&format, &second, 0, buffer, &length), ==, "0.12");
+  replica_format_init (&format, &second);
+  g_assert_true (replica_format_observe (&format, &second, 0));
+  g_assert_cmpstr (replica_format_cell (&format, &second, 0, buffer, &length), ==, "0.1235");
+  g_assert_true (replica_format_observe (&format, &first, 0));
+  g_assert_false (replica_format_observe (&format, &second, 0));
+  g_assert_cmpstr (replica_format_cell (&format, &second, 0, buffer, &length), ==, "0.12");
 }
 
 static void
@@ -174,9 +174,8 @@ test_others (void)
   static const gint64 number = 0;
   static const guint8 none = 0;
   ReplicaColumn column = column_of (REPLICA_TYPE_BOOL, 0, FALSE, bools, 2);
-  const char *texts[] = { "<b>not markup</b>", "ЁЯ" };
-  g_autoptr (ReplicaSnapshot) snapshot = dash_fixture_texts (texts, 2);
-  g_autofree char *key = dash_format_dup_key (snapshot, 1);
+  g_autoptr (ReplicaSnapshot) snapshot = test_snapshot_new (1, "text*:string", "<b>not markup</b>\nЁЯ");
+  g_autofree char *key = replica_format_dup_key (snapshot, 1);
 
   assert_cell (&column, 0, 0, "yes");
   assert_cell (&column, 1, 0, "no");
@@ -215,11 +214,11 @@ test_ages (void)
   char buffer[64];
 
   for (guint i = 0; i < G_N_ELEMENTS (ages); i++)
-    g_assert_cmpstr (dash_format_age (ages[i].age_us, buffer), ==, ages[i].expected);
+    g_assert_cmpstr (replica_format_age (ages[i].age_us, buffer), ==, ages[i].expected);
   for (guint i = 0; i < G_N_ELEMENTS (rtts); i++)
-    g_assert_cmpstr (dash_format_rtt (rtts[i].rtt_us, buffer), ==, rtts[i].expected);
-  g_assert_cmpstr (dash_format_count (G_MAXUINT64, buffer), ==, "18,446,744,073,709,551,615");
-  g_assert_cmpstr (dash_format_count (0, buffer), ==, "0");
+    g_assert_cmpstr (replica_format_rtt (rtts[i].rtt_us, buffer), ==, rtts[i].expected);
+  g_assert_cmpstr (replica_format_count (G_MAXUINT64, buffer), ==, "18,446,744,073,709,551,615");
+  g_assert_cmpstr (replica_format_count (0, buffer), ==, "0");
 }
 
 int

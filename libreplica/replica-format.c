@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The text of cells, ages and axis labels: pure functions, no display, no locale, main thread or any other.
- * What a cell shows is rounded for the eye; replica_column_format() has every digit, and the tooltip and the
- * clipboard use that. printf's own grouping flag was rejected: it follows the locale, and two desks must read
- * the same. */
+/* The text of cells, ages and axis labels, the same on every dashboard: pure functions, no display, no locale, any
+ * thread. What a cell shows is rounded for the eye; replica_column_format() has every digit, and the tooltip
+ * and the clipboard use that. printf's own grouping flag was rejected: it follows the locale, and two desks
+ * must read the same. */
 
-#include "dash-format.h"
+#include "replica-format.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,12 +26,12 @@ floor_div (gint64 a, gint64 b)
 }
 
 void
-dash_format_init (DashFormat *self, const ReplicaColumn *column)
+replica_format_init (ReplicaFormat *self, const ReplicaColumn *column)
 {
-  *self = (DashFormat){
+  *self = (ReplicaFormat){
     .type = column->type,
     .scale = column->scale,
-    .magnitude = DASH_FORMAT_MAGNITUDE_NONE,
+    .magnitude = REPLICA_FORMAT_MAGNITUDE_NONE,
   };
   /* Names and numbers that are names are not amounts: process 12345, not 12,345. */
   self->group = !column->is_key && strcmp (column->name, "id") != 0 && strcmp (column->name, "pid") != 0
@@ -47,36 +47,36 @@ count_digits (double value)
   int digits = 0;
 
   /* What is left of 0.1 + 0.2 is not a digit. */
-  for (; digits <= DASH_FORMAT_DIGITS_MAX && fabs (value - nearbyint (value)) > fabs (value) * 1e-12;
+  for (; digits <= REPLICA_FORMAT_DIGITS_MAX && fabs (value - nearbyint (value)) > fabs (value) * 1e-12;
        digits++)
     value *= 10;
   return digits;
 }
 
 static gboolean
-uses_exponent (const DashFormat *self)
+uses_exponent (const ReplicaFormat *self)
 {
-  return self->magnitude != DASH_FORMAT_MAGNITUDE_NONE
+  return self->magnitude != REPLICA_FORMAT_MAGNITUDE_NONE
          && (self->magnitude >= MAGNITUDE_LARGE || self->magnitude < MAGNITUDE_SMALL);
 }
 
 static int
-get_decimals (const DashFormat *self)
+get_decimals (const ReplicaFormat *self)
 {
-  return self->digits <= DASH_FORMAT_DIGITS_MAX ? self->digits : dash_format_decimals (self->magnitude);
+  return self->digits <= REPLICA_FORMAT_DIGITS_MAX ? self->digits : replica_format_decimals (self->magnitude);
 }
 
 gboolean
-dash_format_is_numeric (const DashFormat *self)
+replica_format_is_numeric (const ReplicaFormat *self)
 {
   return self->type == REPLICA_TYPE_INT64 || self->type == REPLICA_TYPE_DOUBLE
          || self->type == REPLICA_TYPE_DECIMAL || self->type == REPLICA_TYPE_TIMESTAMP;
 }
 
 gboolean
-dash_format_observe (DashFormat *self, const ReplicaColumn *column, gint64 snapshot_time_us)
+replica_format_observe (ReplicaFormat *self, const ReplicaColumn *column, gint64 snapshot_time_us)
 {
-  DashFormat before = *self;
+  ReplicaFormat before = *self;
   guint stride = column->n_rows / OBSERVE_MAX + 1;
 
   if (self->type == REPLICA_TYPE_DOUBLE)
@@ -89,7 +89,7 @@ dash_format_observe (DashFormat *self, const ReplicaColumn *column, gint64 snaps
             double value = ((const double *) column->data)[row];
 
             largest = MAX (largest, fabs (value));
-            if (self->digits <= DASH_FORMAT_DIGITS_MAX)
+            if (self->digits <= REPLICA_FORMAT_DIGITS_MAX)
               self->digits = MAX (self->digits, count_digits (value));
           }
       if (largest > 0)
@@ -116,9 +116,9 @@ dash_format_observe (DashFormat *self, const ReplicaColumn *column, gint64 snaps
 }
 
 int
-dash_format_decimals (int magnitude)
+replica_format_decimals (int magnitude)
 {
-  if (magnitude == DASH_FORMAT_MAGNITUDE_NONE || magnitude >= 2)
+  if (magnitude == REPLICA_FORMAT_MAGNITUDE_NONE || magnitude >= 2)
     return 2;
   if (magnitude >= 0)
     return 3;
@@ -173,7 +173,7 @@ write_double (char *buffer, double value, int decimals, gboolean exponent)
 }
 
 const char *
-dash_format_time (gint64 time_us, gboolean show_date, gboolean show_fraction, char *buffer)
+replica_format_time (gint64 time_us, gboolean show_date, gboolean show_fraction, char *buffer)
 {
   gint64 days = floor_div (time_us, DAY_US);
   gint64 in_day_us = time_us - days * DAY_US;
@@ -203,7 +203,7 @@ dash_format_time (gint64 time_us, gboolean show_date, gboolean show_fraction, ch
 }
 
 const char *
-dash_format_cell (const DashFormat *self, const ReplicaColumn *column, guint row, char *buffer, gsize *length)
+replica_format_cell (const ReplicaFormat *self, const ReplicaColumn *column, guint row, char *buffer, gsize *length)
 {
   if (replica_column_is_null (column, row))
     {
@@ -226,7 +226,7 @@ dash_format_cell (const DashFormat *self, const ReplicaColumn *column, guint row
                               uses_exponent (self));
       return buffer;
     case REPLICA_TYPE_TIMESTAMP:
-      dash_format_time (replica_column_get_int64 (column, row), self->show_date, self->show_fraction, buffer);
+      replica_format_time (replica_column_get_int64 (column, row), self->show_date, self->show_fraction, buffer);
       *length = strlen (buffer);
       return buffer;
     case REPLICA_TYPE_INT64:
@@ -246,14 +246,14 @@ dash_format_cell (const DashFormat *self, const ReplicaColumn *column, guint row
 }
 
 const char *
-dash_format_double (double value, int decimals, char *buffer)
+replica_format_double (double value, int decimals, char *buffer)
 {
   write_double (buffer, value, decimals, fabs (value) >= 1e15);
   return buffer;
 }
 
 const char *
-dash_format_count (guint64 value, char *buffer)
+replica_format_count (guint64 value, char *buffer)
 {
   int length = g_snprintf (buffer, 32, "%" G_GUINT64_FORMAT, value);
 
@@ -262,7 +262,7 @@ dash_format_count (guint64 value, char *buffer)
 }
 
 const char *
-dash_format_age (gint64 age_us, char *buffer)
+replica_format_age (gint64 age_us, char *buffer)
 {
   gint64 seconds = age_us / G_TIME_SPAN_SECOND;
 
@@ -280,7 +280,7 @@ dash_format_age (gint64 age_us, char *buffer)
 }
 
 const char *
-dash_format_rtt (gint64 rtt_us, char *buffer)
+replica_format_rtt (gint64 rtt_us, char *buffer)
 {
   if (rtt_us < 0)
     g_strlcpy (buffer, "–", 32);
@@ -292,7 +292,7 @@ dash_format_rtt (gint64 rtt_us, char *buffer)
 }
 
 char *
-dash_format_dup_key (ReplicaSnapshot *snapshot, guint row)
+replica_format_dup_key (ReplicaSnapshot *snapshot, guint row)
 {
   g_autoptr (GString) key = g_string_new (NULL);
 

@@ -49,6 +49,7 @@
 
 /* state and reminders */
 #define SYN_MAX_STATE_BYTES (1u << 20)       /* one record of one grain; above: TOO_LARGE */
+#define SYN_MAX_STATE_REQUESTS 256           /* of one grain, not yet answered by the store; above: OVERLOADED */
 #define SYN_MAX_STORE_REQUESTS (1u << 16)    /* waiting for the store's thread; above: OVERLOADED */
 #define SYN_MAX_STORE_BYTES (64u << 20)      /* in those, together; above: OVERLOADED */
 

@@ -15,6 +15,7 @@
 #include "syn-silo-private.h"
 #include "syn-error.h"
 #include "syn-memory-store.h"
+#include "syn-state-private.h"
 #include "syn-silo-test.h"
 
 #define DRAIN_ROUNDS 4
@@ -212,6 +213,7 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
   if (front_context == NULL && !self->stepped)
     front_context = g_main_context_default ();
   syn_store_register_metrics ();
+  syn_state_install (self);
   if (self->store == NULL)
     self->store = syn_memory_store_new ();
   self->front = syn_lane_new (self, self->n_lanes, front_context);

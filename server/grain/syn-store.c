@@ -120,32 +120,42 @@ syn_store_answer (SynStoreRequest *self)
 
 /* ---- submitting ---- */
 
-static gboolean
-is_sound (SynStore *self, SynStoreRequest *request)
+gboolean
+syn_store_check (const char *type, const char *key, const char *name, gsize size_bytes, GError **error)
 {
-  gsize size_bytes = request->bytes != NULL ? g_bytes_get_size (request->bytes) : 0;
-
-  if (self->closed)
-    syn_store_request_fail (request, SYN_ERROR_UNAVAILABLE, "the store is closed");
-  else if (request->verb == SYN_STORE_LIST_REMINDERS || request->verb == SYN_STORE_FLUSH)
-    return TRUE;
-  else if (request->name[0] == '\0' || strlen (request->name) > SYN_MAX_NAME_BYTES)
-    syn_store_request_fail (request, SYN_ERROR_INVALID, "%s/%.80s: the name of a record or reminder has 1 to %d bytes, not %" G_GSIZE_FORMAT,
-                            request->type, request->key, SYN_MAX_NAME_BYTES, strlen (request->name));
-  else if (strlen (request->key) > SYN_MAX_QUERY_BYTES)
-    syn_store_request_fail (request, SYN_ERROR_TOO_LARGE, "%s/%.80s…: a grain whose key has more than %d bytes keeps no state",
-                            request->type, request->key, SYN_MAX_QUERY_BYTES);
+  if (name[0] == '\0' || strlen (name) > SYN_MAX_NAME_BYTES)
+    g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID,
+                 "%s/%.80s: the name of a record or reminder has 1 to %d bytes, not %" G_GSIZE_FORMAT, type, key, SYN_MAX_NAME_BYTES,
+                 strlen (name));
+  else if (strlen (key) > SYN_MAX_QUERY_BYTES)
+    g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "%s/%.80s…: a grain whose key has more than %d bytes keeps no state", type, key,
+                 SYN_MAX_QUERY_BYTES);
   else if (size_bytes > SYN_MAX_STATE_BYTES)
-    syn_store_request_fail (request, SYN_ERROR_TOO_LARGE, "state \"%s\" of %s/%s has %" G_GSIZE_FORMAT " bytes; the limit is %u",
-                            request->name, request->type, request->key, size_bytes, SYN_MAX_STATE_BYTES);
+    g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "state \"%s\" of %s/%s has %" G_GSIZE_FORMAT " bytes; the limit is %u", name,
+                 type, key, size_bytes, SYN_MAX_STATE_BYTES);
   else
     return TRUE;
   return FALSE;
 }
 
+static gboolean
+is_sound (SynStore *self, SynStoreRequest *request)
+{
+  if (request->error != NULL)
+    return FALSE;
+  if (self->closed)
+    syn_store_request_fail (request, SYN_ERROR_UNAVAILABLE, "the store is closed");
+  else if (request->verb == SYN_STORE_LIST_REMINDERS || request->verb == SYN_STORE_FLUSH)
+    return TRUE;
+  else
+    return syn_store_check (request->type, request->key, request->name,
+                            request->bytes != NULL ? g_bytes_get_size (request->bytes) : 0, &request->error);
+  return FALSE;
+}
+
 /**
  * syn_store_submit:
- * @request: (transfer full)
+ * @request: (transfer full): one that has an error already is only sent back
  *
  * On the thread of the lane that asks.
  */

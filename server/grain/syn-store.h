@@ -78,6 +78,8 @@ SynStoreRequest *syn_store_request_new (SynLane *lane, SynStoreVerb verb, const 
 SynStoreRequest *syn_store_request_new_list (SynLane *lane, guint partition, SynStoreFunc func, gpointer user_data);
 /* Refuses what is too large or has no name, at once (the answer still comes as a parcel); the rest goes to the engine. */
 void syn_store_submit (SynStore *self, SynStoreRequest *request);
+/* What submit refuses: INVALID, TOO_LARGE. */
+gboolean syn_store_check (const char *type, const char *key, const char *name, gsize size_bytes, GError **error);
 /* For engines, any thread: sends @request back as its own answer. */
 void syn_store_answer (SynStoreRequest *request);
 void syn_store_request_fail (SynStoreRequest *request, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -61,6 +61,7 @@
 #define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token, and not answered yet */
 #define SYN_MAX_UPLOAD_BYTES (256u << 20)    /* bodies being received, together; above: OVERLOADED */
 #define SYN_MAX_BEACONS 100000               /* per lane: different questions at a time; above: OVERLOADED */
+#define SYN_MAX_STATUS_ENTRIES 100           /* on-demand projections that /v1/status lists; those beyond are counted */
 #define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for */
 #define SYN_HOLD_DEFAULT_MS 10000
 #define SYN_HOLD_MAX_MS 30000

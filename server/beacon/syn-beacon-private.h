@@ -63,6 +63,7 @@ struct _SynBeacon {
   GError *error;     /* (owned) (nullable): of the last poll */
   SynWaiter *waiting;
   guint n_waiters;   /* in @waiting, and in the set's ready list */
+  guint n_readers;   /* waiters that remember it: those, and the ones that are between two polls */
   gint64 used_ms;    /* when it was last polled, or a waiter was answered */
   gint64 asked_ms;
   SynTimer idle, guard;

@@ -338,6 +338,21 @@ resolve (SynBeaconSet *self, const char *path)
   return beacon;
 }
 
+/* Makes @beacon (transfer full) (nullable) the one that @waiter remembers. */
+static void
+remember (SynWaiter *waiter, SynBeacon *beacon)
+{
+  SynBeacon *had = waiter->beacon;
+
+  waiter->beacon = beacon;
+  if (beacon != NULL)
+    beacon->n_readers++;
+  if (had == NULL)
+    return;
+  had->n_readers--;
+  syn_beacon_unref (had);
+}
+
 /* Makes waiter->beacon the one for @path, or for the path that it had. */
 static void
 choose_beacon (SynBeaconSet *self, SynWaiter *waiter, const char *path)
@@ -360,8 +375,7 @@ choose_beacon (SynBeaconSet *self, SynWaiter *waiter, const char *path)
     return;
   else /* it died while the waiter was away */
     found = find_or_make (self, NULL, had->type, had->path);
-  waiter->beacon = found;
-  syn_beacon_unref (had);
+  remember (waiter, found);
 }
 
 /**
@@ -388,12 +402,7 @@ syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, Re
     {
       /* The path is not looked at, only kept for the next time. */
       if (waiter->beacon == NULL || path != NULL)
-        {
-          SynBeacon *had = waiter->beacon;
-
-          waiter->beacon = no_beacon (self, path, g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "a first poll needs a path"));
-          syn_beacon_unref (had);
-        }
+        remember (waiter, no_beacon (self, path, g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "a first poll needs a path")));
       count_in (waiter);
       syn_waiter_make_ready (waiter, self->drained ? SYN_WAITER_READY_UNAVAILABLE : SYN_WAITER_READY_OVERLOADED);
       return;
@@ -419,7 +428,7 @@ void
 syn_waiter_forget (SynWaiter *waiter)
 {
   syn_waiter_cancel (waiter);
-  g_clear_pointer (&waiter->beacon, syn_beacon_unref);
+  remember (waiter, NULL);
 }
 
 /* ---- drain ---- */

@@ -48,4 +48,16 @@ void syn_beacon_set_drain (SynBeaconSet *self);
 typedef struct { guint beacons; guint waiting; } SynBeaconStatus;
 void syn_beacons_get_status (SynSilo *silo, SynBeaconStatus *status);
 
+/* A question, over all lanes. */
+typedef struct {
+  char *path;
+  guint n_readers; /* that hang on it: waiting, or between two polls */
+  guint n_waiting;
+  guint n_lanes;   /* with a beacon of it */
+} SynBeaconEntry;
+/* On the front lane. @entries (element-type SynBeaconEntry) (transfer none): those with the most readers first. @n_more: beacons that are not
+ * among them. */
+typedef void (*SynBeaconsFunc) (GPtrArray *entries, guint64 n_more, gpointer user_data);
+void syn_beacons_list (SynSilo *silo, const char *type, guint max_entries, SynBeaconsFunc func, gpointer user_data);
+
 G_END_DECLS

@@ -3,6 +3,7 @@
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-http-private.h"
 
+#include <string.h>
 #include "syn-process.h"
 #include "syn-projection.h"
 #include "syn-source.h"
@@ -35,6 +36,25 @@ append_number (GString *text, const char *name, const char *type, const char *he
   g_string_append_printf (text, "%s %s\n", name, g_ascii_dtostr (number, sizeof number, value));
 }
 
+/* Prometheus counts in seconds: what is kept in µs is told so. Returns the name of ours up to its unit, or NULL. */
+static char *
+strip_us (const char *name)
+{
+  return g_str_has_suffix (name, "_us_total") ? g_strndup (name, strlen (name) - strlen ("_us_total")) : NULL;
+}
+
+static void
+append_value (GString *text, gint64 value, gboolean us)
+{
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  if (us)
+    g_string_append (text, g_ascii_formatd (number, sizeof number, "%.6f", (double) value / G_USEC_PER_SEC));
+  else
+    g_string_append_printf (text, "%" G_GINT64_FORMAT, value);
+  g_string_append_c (text, '\n');
+}
+
 /* By lane: who adds them up gets the silo's, and who does not sees a lane that is busier than the others. */
 static void
 append_metric (GString *text, SynSilo *silo, SynMetric metric)
@@ -43,14 +63,18 @@ append_metric (GString *text, SynSilo *silo, SynMetric metric)
   const char *help;
   const char *short_name = syn_metric_describe (metric, &kind, &help);
   gboolean total = kind == SYN_METRIC_COUNTER && !g_str_has_suffix (short_name, "_total");
-  g_autofree char *name = g_strconcat ("synoptic_", short_name, total ? "_total" : NULL, NULL);
+  g_autofree char *timed = strip_us (short_name);
+  g_autofree char *name = timed != NULL ? g_strconcat ("synoptic_", timed, "_seconds_total", NULL)
+                                        : g_strconcat ("synoptic_", short_name, total ? "_total" : NULL, NULL);
 
   append_head (text, name, kind == SYN_METRIC_COUNTER ? "counter" : "gauge", help);
   for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
-    g_string_append_printf (text, "%s{lane=\"%u\"} %" G_GINT64_FORMAT "\n", name, i,
-                            syn_metric_get (syn_silo_get_lane (silo, i), metric));
-  g_string_append_printf (text, "%s{lane=\"front\"} %" G_GINT64_FORMAT "\n", name,
-                          syn_metric_get (syn_silo_get_front_lane (silo), metric));
+    {
+      g_string_append_printf (text, "%s{lane=\"%u\"} ", name, i);
+      append_value (text, syn_metric_get (syn_silo_get_lane (silo, i), metric), timed != NULL);
+    }
+  g_string_append_printf (text, "%s{lane=\"front\"} ", name);
+  append_value (text, syn_metric_get (syn_silo_get_front_lane (silo), metric), timed != NULL);
 }
 
 static void

@@ -4,7 +4,7 @@
  *
  * The state of a source is its grain's, so /v1/status and /v1/sources ask every source and answer when all
  * have; one that does not answer in time is shown with that as its error, and keeps nobody waiting for
- * longer. */
+ * longer. /v1/status lists the questions that have readers as well, which it asks the beacons of every lane for. */
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-http-private.h"
 
@@ -27,6 +27,7 @@ typedef struct
   guint n_sources;
   SynSourceStatus **statuses; /* (owned): NULL: @errors says why */
   char **errors;              /* (owned) */
+  GString *on_demand;         /* (owned) (nullable): the questions with their readers, as JSON */
 } Report;
 
 typedef struct
@@ -129,7 +130,7 @@ append_silo (GString *json, Report *self)
       g_string_append_c (json, ',');
     }
   append_lane (json, "front", syn_silo_get_front_lane (silo));
-  g_string_append (json, "],");
+  g_string_append_printf (json, "],%s,", self->on_demand->str);
 }
 
 /* ---- asking the sources ---- */
@@ -144,6 +145,8 @@ report_free (Report *self)
     }
   g_free (self->statuses);
   g_free (self->errors);
+  if (self->on_demand != NULL)
+    g_string_free (self->on_demand, TRUE);
   syn_catalog_unref (self->catalog);
   g_free (self);
 }
@@ -166,6 +169,33 @@ report_finish (Report *self)
 }
 
 static void
+report_got_one (Report *self)
+{
+  if (--self->waiting == 0)
+    report_finish (self);
+}
+
+static void
+beacons_said (GPtrArray *entries, guint64 n_more, gpointer user_data)
+{
+  Report *self = user_data;
+  GString *json = g_string_new ("\"on_demand\":[");
+
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const SynBeaconEntry *entry = entries->pdata[i];
+
+      g_string_append (json, i > 0 ? ",{\"path\":" : "{\"path\":");
+      syn_json_append_string (json, entry->path);
+      g_string_append_printf (json, ",\"readers\":%u,\"polls_waiting\":%u,\"beacons\":%u}", entry->n_readers, entry->n_waiting,
+                              entry->n_lanes);
+    }
+  g_string_append_printf (json, "],\"on_demand_not_listed\":%" G_GUINT64_FORMAT, n_more);
+  self->on_demand = json;
+  report_got_one (self);
+}
+
+static void
 source_said (gpointer payload, const GError *error, gpointer user_data)
 {
   g_autofree Question *question = user_data;
@@ -175,8 +205,7 @@ source_said (gpointer payload, const GError *error, gpointer user_data)
     self->statuses[question->index] = payload;
   else
     self->errors[question->index] = g_strdup (error->message);
-  if (--self->waiting == 0)
-    report_finish (self);
+  report_got_one (self);
 }
 
 static void
@@ -207,8 +236,12 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
       *question = (Question){ self, i };
       syn_call (http->lane, &call);
     }
-  if (--self->waiting == 0)
-    report_finish (self);
+  if (whole)
+    {
+      self->waiting++;
+      syn_beacons_list (http->silo, SYN_QUERY_GRAIN, SYN_MAX_STATUS_ENTRIES, beacons_said, self);
+    }
+  report_got_one (self);
 }
 
 void

@@ -27,7 +27,7 @@ syn_projection_metrics (void)
       metrics.snapshots = syn_metric_register (SYN_METRIC_COUNTER, "snapshots_total",
                                                "Snapshots made by projections and queries");
       metrics.snapshot_us = syn_metric_register (SYN_METRIC_COUNTER, "snapshot_us_total",
-                                                 "Microseconds spent making snapshots");
+                                                 "Time spent making snapshots");
       g_once_init_leave (&registered, 1);
     }
   return &metrics;

@@ -66,6 +66,7 @@ test_resources (Fixture *f, gconstpointer data)
     { GET ("/v1/sources"), 200, "{\"name\":\"trades\",\"kind\":\"http\",\"fields\":[{\"name\":\"symbol\",\"type\":\"string\"},{\"name\":\"price\",\"type\":\"decimal(4)\"}],\"sequence\":4711,\"batches_in_flight\":0,\"finished\":false,\"error\":null}" },
     { GET ("/v1/sources"), 200, "\"error\":\"line 3: \\\"x\\\"\"" },
     { GET ("/v1/status"), 200, "\"lane\":\"front\"" },
+    { GET ("/v1/status"), 200, "\"on_demand\":[],\"on_demand_not_listed\":0,\"sources\":" },
     { GET ("/metrics"), 200, "# TYPE synoptic_http_requests_total counter\n" },
     { GET ("/metrics"), 200, "\nprocess_open_fds " },
     { GET ("/nothing"), 404, "\"code\":\"not-found\"" },

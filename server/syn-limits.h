@@ -38,6 +38,7 @@
 
 /* projections */
 #define SYN_MAX_ROWS (8u << 20)              /* of one projection; an event that needs one more is dropped and counted */
+#define SYN_MAX_DISTINCT_BYTES (256u << 20)  /* of one distinct(): values that need more are not counted, but that they were is */
 #define SYN_MIN_INTERVAL_MS 1000             /* the cap, unless the catalog says otherwise */
 
 /* grains */

@@ -74,6 +74,7 @@ add_aggregate (Columns *self, SynExpr *call)
   syn_expr_foreach_name (call, check_common, self);
   if (self->error != NULL || !syn_aggregate_spec_init (&spec, call, self->projection->fields, &self->error))
     return -1;
+  spec.as_of_row = self->projection->window_us != 0;
   g_array_append_val (self->aggregates, spec);
   g_hash_table_insert (self->by_text, g_steal_pointer (&text), GINT_TO_POINTER (self->aggregates->len));
   return (int)self->aggregates->len - 1;

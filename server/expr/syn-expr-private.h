@@ -41,8 +41,10 @@ const char *syn_op_to_string (SynOp op);
 const char *syn_expr_get_string_literal (const SynExpr *self);
 /* Takes the references in @args. */
 SynExpr *syn_expr_new (SynExprKind kind, SynOp op, guint position, SynExpr **args, guint n_args);
-/* TRUE for first, sum, … and for those that a later version has: names that are no scalar functions. */
+/* TRUE for first, sum, …: names that are no scalar functions. */
 gboolean syn_expr_is_aggregate_name (const char *name);
+/* TRUE for the scalar ones: abs, round, … */
+gboolean syn_expr_is_function_name (const char *name);
 /* Whether @name can stand in text without backquotes. */
 gboolean syn_expr_is_plain_name (const char *name);
 /* Appends @name, in backquotes if it needs them. */

@@ -2,6 +2,7 @@
  *
  * The tree of an expression, immutable once made, and its canonical text. Refcounted atomically; any thread.
  */
+#include "syn-aggregate-name.h"
 #include "syn-expr-private.h"
 
 #include "replica-number.h"
@@ -126,14 +127,7 @@ syn_expr_get_string_literal (const SynExpr *self)
 gboolean
 syn_expr_is_aggregate_name (const char *name)
 {
-  static const char *const names[] = {
-    "first", "last", "min", "max", "sum", "count", "mean", "stddev", "vwap", "rate", "ewma", "distinct",
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    if (strcmp (name, names[i]) == 0)
-      return TRUE;
-  return FALSE;
+  return syn_aggregate_name_find (name, NULL, NULL);
 }
 
 void

@@ -2,6 +2,7 @@
  *
  * The scalar functions: one table, one compile function each. A function belongs here when every row has its
  * own result; those over many rows are aggregates, and the catalog's. */
+#include "syn-aggregate-name.h"
 #include "syn-program-private.h"
 
 #include "syn-error.h"
@@ -249,6 +250,12 @@ find_function (const char *name)
   return NULL;
 }
 
+gboolean
+syn_expr_is_function_name (const char *name)
+{
+  return find_function (name) != NULL;
+}
+
 static gboolean
 fail_unknown (const SynExpr *expr, GError **error)
 {
@@ -266,6 +273,7 @@ fail_unknown (const SynExpr *expr, GError **error)
   syn_suggest_init (&suggest, expr->name);
   for (guint i = 0; i < G_N_ELEMENTS (functions); i++)
     syn_suggest_add (&suggest, functions[i].name);
+  syn_aggregate_name_suggest (&suggest);
   near = syn_suggest_dup_text (&suggest);
   g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: no function \"%s\"%s", expr->position,
                expr->name, near);

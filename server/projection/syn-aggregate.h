@@ -6,18 +6,21 @@
 /* One aggregate of a projection: its state for every row, a vector per part. Mergeable: the state after some events, merged
  * with the state after others, is the state after both; so events can be conflated, and later sharded, without loss.
  *
- * Nulls (and doubles that are not finite) are skipped: an aggregate that saw none but those is null, count is 0. first and last go
- * by arrival. Sums of int64 and decimals are kept in 128 bits; one of int64 that does not fit 64 bits when it is shown is
- * null, one that leaves 128 bits stays null. Sums of doubles are compensated (Neumaier 1974), so that they do not depend
- * on how events were batched beyond the last bits. mean is always a double. */
+ * Events in which an argument is null (or a double that is not finite) are skipped: an aggregate that saw none but those is null, count
+ * and distinct are 0. The same to the last bit however events were batched and merged: first, last, min, max, any, all, count,
+ * distinct; sum, mean and vwap of int64 and decimals (kept in 128 bits: a sum of int64 that does not fit 64 bits when it is shown is null, one
+ * that leaves 128 bits stays null); rate while its buckets hold less than 2^53 units. To the last few bits: sum, mean and vwap of doubles
+ * (compensated), stddev, variance, ewma. docs/catalog.md says what each of them means. */
 
 G_BEGIN_DECLS
 
 typedef struct _SynAggregate SynAggregate;
 
-/* @spec: copied but for its expressions and programs, of which only the types count. @max_text_bytes: of first, last, min, max of strings. */
+/* @spec: copied but for its expressions and programs, of which only the types count. @max_text_bytes: of first, last, min, max of
+ * strings; what the sets of distinct take is bounded by it too, and by SYN_MAX_DISTINCT_BYTES. */
 SynAggregate *syn_aggregate_new (const SynAggregateSpec *spec, gsize max_text_bytes);
 void syn_aggregate_free (SynAggregate *self);
+gsize syn_aggregate_get_bytes (const SynAggregate *self); /* of its state */
 /* Room for rows below @n_rows; new ones have seen nothing. */
 void syn_aggregate_reserve (SynAggregate *self, guint n_rows);
 /* Adds event @events[i] to row @rows[i], for each i below @n in order of arrival. @arguments: as many columns as the spec has arguments,

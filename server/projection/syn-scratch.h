@@ -17,6 +17,10 @@ typedef enum {
   SYN_SCRATCH_ROWS,     /* syn-table: their rows; syn-query-eval: the rows of the result */
   SYN_SCRATCH_STARTS,   /* syn-table: their window starts */
   SYN_SCRATCH_ORDER,    /* syn-table: the time of each event */
+  SYN_SCRATCH_VALUE_EVENTS, /* syn-aggregate: the events that have a value */
+  SYN_SCRATCH_VALUE_ROWS,   /* syn-aggregate: their rows */
+  SYN_SCRATCH_PARTS,        /* syn-aggregate: the rows of a partial */
+  SYN_SCRATCH_DOUBLES,      /* syn-aggregate: an argument's values */
   SYN_SCRATCH_MAP,      /* syn-key-table, syn-aggregate: a dictionary's codes to something */
   SYN_SCRATCH_MAP_START, /* syn-key-table: the window start that goes with it */
   SYN_SCRATCH_RECORDS,  /* syn-query-sort */

@@ -265,6 +265,48 @@ test_columns (void)
   g_assert_null (p->where);
 }
 
+/* Values, periods and orders each find their place, and results their type. */
+static void
+test_aggregates (void)
+{
+  g_autoptr (SynCatalog) catalog = parse_projection (
+    "\"key\":[\"symbol\"],\"columns\":{\"open\":\"first(price, time)\",\"sd\":\"stddev(price)\",\"var\":\"variance(size)\",\"vwap\":\"vwap(price, size)\","
+    "\"n\":\"rate('1m')\",\"flow\":\"rate(size, '30s')\",\"timed\":\"rate('1s', time)\",\"all\":\"rate(size, '1s', time)\","
+    "\"smooth\":\"ewma(price, '90s')\",\"venues\":\"distinct(venue)\",\"some\":\"any(size > 1)\",\"every\":\"all(firm)\"}");
+  g_autoptr (SynCatalog) windows = parse_projection (
+    "\"key\":[\"symbol\"],\"window\":{\"every\":\"1m\",\"on\":\"time\"},\"columns\":{\"n\":\"rate('1s')\"}");
+  const SynProjectionSpec *p = syn_catalog_find_projection (catalog, "p");
+  static const struct {
+    SynAggregateKind kind;
+    guint n_args;
+    gboolean has_order, needs_order;
+    gint64 period_us;
+  } expected[] = {
+    { SYN_AGGREGATE_FIRST, 2, TRUE, FALSE, 0 },          { SYN_AGGREGATE_STDDEV, 1, FALSE, FALSE, 0 },
+    { SYN_AGGREGATE_VARIANCE, 1, FALSE, FALSE, 0 },      { SYN_AGGREGATE_VWAP, 2, FALSE, FALSE, 0 },
+    { SYN_AGGREGATE_RATE, 0, FALSE, TRUE, 60000000 },    { SYN_AGGREGATE_RATE, 1, FALSE, TRUE, 30000000 },
+    { SYN_AGGREGATE_RATE, 1, TRUE, FALSE, 1000000 },     { SYN_AGGREGATE_RATE, 2, TRUE, FALSE, 1000000 },
+    { SYN_AGGREGATE_EWMA, 1, FALSE, TRUE, 90000000 },    { SYN_AGGREGATE_DISTINCT, 1, FALSE, FALSE, 0 },
+    { SYN_AGGREGATE_ANY, 1, FALSE, FALSE, 0 },           { SYN_AGGREGATE_ALL, 1, FALSE, FALSE, 0 },
+  };
+
+  assert_schema (p->schema, "*symbol string, open decimal(4), sd double, var double, vwap double, n double, flow double, timed double, "
+                            "all double, smooth double, venues int64, some bool, every bool");
+  g_assert_cmpuint (p->n_aggregates, ==, G_N_ELEMENTS (expected));
+  for (guint i = 0; i < G_N_ELEMENTS (expected); i++)
+    {
+      const SynAggregateSpec *spec = &p->aggregates[i];
+
+      g_assert_cmpint (spec->kind, ==, expected[i].kind);
+      g_assert_cmpuint (spec->n_args, ==, expected[i].n_args);
+      g_assert_cmpint (spec->has_order, ==, expected[i].has_order);
+      g_assert_cmpint (syn_aggregate_spec_needs_order (spec), ==, expected[i].needs_order);
+      g_assert_cmpint (spec->period_us, ==, expected[i].period_us);
+      g_assert_false (spec->as_of_row);
+    }
+  g_assert_true (syn_catalog_find_projection (windows, "p")->aggregates[0].as_of_row);
+}
+
 static void
 test_window (void)
 {
@@ -478,6 +520,7 @@ main (int argc, char **argv)
   g_test_add_func ("/catalog/simulator", test_simulator);
   g_test_add_func ("/catalog/host", test_host);
   g_test_add_func ("/catalog/columns", test_columns);
+  g_test_add_func ("/catalog/aggregates", test_aggregates);
   g_test_add_func ("/catalog/window", test_window);
   g_test_add_func ("/catalog/durations", test_durations);
   g_test_add_func ("/catalog/no-key", test_no_key);

@@ -44,6 +44,9 @@
 /* grains */
 #define SYN_MAX_MAILBOX 4096                 /* messages waiting for one activation; above: OVERLOADED */
 #define SYN_MAX_LANE_MESSAGES (1u << 18)     /* messages waiting on one lane; above: OVERLOADED */
+#define SYN_MAX_CONTEXT_BYTES 4096           /* names and values that travel with one call; above: TOO_LARGE */
+#define SYN_MAX_FILTERS 8                    /* around the requests of one silo */
+#define SYN_SLOW_TURN_MS 100                 /* a turn that takes longer is counted */
 #define SYN_ACTIVATION_MS 10000              /* of one activation, unless its type says otherwise; past it: TIMEOUT */
 #define SYN_MAX_ACTIVATIONS_PER_LANE (1u << 20)
 #define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */

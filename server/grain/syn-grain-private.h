@@ -21,13 +21,54 @@ typedef struct {
   guint id;
   guint mailbox_limit;
   guint activation_timeout_ms;
+  guint64 name_hash;  /* FNV-1a as it stands behind "type/" */
+  guint64 table_hash; /* the seeded one, likewise */
 } SynGrainKind;
 
-typedef struct _SynPendingCall SynPendingCall;
+/* The two hashes of a grain's name: the partition is taken from FNV-1a, the same in every process; tables are ordered by a
+ * seeded one, for keys are strangers'. */
+guint syn_grain_partition (const SynGrainKind *kind, const char *key);
+guint32 syn_grain_table_hash (const SynGrainKind *kind, const char *key, gsize length);
+void syn_grain_kind_init_hashes (SynGrainKind *self);
+
+/* ---- the request context; syn-context.c ---- */
+
+typedef struct _SynContext SynContext; /* immutable, refcounted, any thread; NULL: nothing travels */
+/* A request of a call-chain type, for as long as something that it caused may come back. */
+typedef struct _SynCause SynCause;
+
+SynContext *syn_context_ref (SynContext *self);   /* also of NULL */
+void syn_context_unref (SynContext *self);        /* likewise */
+const char *syn_context_lookup (SynContext *self, const char *name);
+/* @self with the pairs set; NULL with nothing left. FALSE: too large, and then @result is not touched. */
+gboolean syn_context_with (SynContext *self, const char *const *pairs, SynContext **result);
+/* @self (nullable) as it is for what the grain of @epoch does now for a request: that is its last cause, and open. */
+SynContext *syn_context_with_cause (SynContext *self, guint64 epoch);
+/* On the lane of the grain of @epoch. */
+gboolean syn_context_is_caused_by (SynContext *self, guint64 epoch);
+void syn_context_close_cause (SynContext *self);
+
+/* ---- turns ---- */
+
+/* Whose turn it is on a lane, and what travels with the calls made in it. */
+typedef struct {
+  SynGrain *grain;     /* (nullable): none */
+  SynContext *context; /* (nullable) (owned) */
+  gint64 deadline_ms;  /* 0: none */
+  gint64 start_us;     /* 0: nobody wants to know */
+  int method;          /* of the request that begins in it; 0: none */
+} SynTurn;
+
+/* ---- messages ---- */
+
+typedef struct _SynPendingCall SynPendingCall; /* syn-call.c */
 
 #define SYN_MESSAGE_KEY_ROOM (sizeof (SynTimer) + sizeof (gpointer))
 
-/* A call on its way there; then, in a mailbox or kept, a record; then the same allocation carries the reply back. */
+enum { SYN_MESSAGE_TRAVELS, SYN_MESSAGE_WAITS, SYN_MESSAGE_OPEN, SYN_MESSAGE_ENDED };
+
+/* A call on its way there; then, in a mailbox or kept, a record; then the same allocation carries the reply back. One with a
+ * call is freed by the caller's lane only. */
 struct _SynMessage {
   SynParcel parcel;     /* its next also links mailboxes and lists */
   SynMessage *prev;
@@ -36,18 +77,29 @@ struct _SynMessage {
     struct {
       SynTimer timer;
       gpointer slot;
-    } keep;                         /* from its turn on */
+    } keep;                         /* from its first turn on */
   } u;
   gpointer payload;
   GDestroyNotify payload_free;
-  const SynGrainKind *kind;
-  SynPendingCall *call; /* (nullable): the caller's; NULL: one-way */
+  union {
+    const SynGrainKind *kind; /* on its way there */
+    SynGrain *grain;          /* from then on */
+  } to;
+  SynPendingCall *call;       /* (nullable): the caller's; NULL: one-way */
+  SynContext *context;        /* (owned) (nullable) */
   union {
     char *long_key;     /* (owned) (nullable): on its way there */
+    gint64 begun_us;    /* while it is open: 0: no filter wants to know */
     GError *error;      /* (owned) (nullable): on its way back */
   } v;
-  int method;
-  guint32 hash;
+  guint32 hash;         /* on its way there: for the directory; then its number by arrival */
+  gint16 method;
+  guint8 stage : 2;     /* written on its way there by the caller's lane, then by the receiver's */
+  guint8 mode : 2;      /* SynInterleave */
+  guint8 passes : 1;    /* does not wait behind what may not begin yet */
+  guint8 is_tick : 1;   /* part of a SynTick */
+  guint8 is_told : 1;   /* that nobody waits for it any more */
+  guint8 n_filters;     /* that let it in */
 };
 G_STATIC_ASSERT (sizeof (SynMessage) <= 128);
 
@@ -60,11 +112,27 @@ syn_message_key (SynMessage *self)
 void syn_message_register_metrics (void);
 /* Ends the message's way there: its key is gone, its timer and slot can be used. */
 void syn_message_arrive (SynMessage *self);
+/* Ends one that never began. On the lane where it arrived. */
+void syn_message_refuse (SynMessage *self, const GError *error);
+void syn_message_drop_payload (SynMessage *self);
+/* Ends the message: its payload (the reply's by now) or error goes back, or is dropped when nobody waits. */
+void syn_message_send_back (SynMessage *self);
 /* Sorts an arrived call into its activation's mailbox. On the lane's thread. */
 void syn_lane_deliver (SynLane *lane, SynMessage *message);
 void syn_message_deliver_parcel (SynLane *lane, SynParcel *parcel);
 
+/* Of the call whose message this is; 0: none. Any thread, while the message is there. */
+gint64 syn_pending_call_get_deadline_ms (SynPendingCall *self);
+void syn_call_register_metrics (void);
+void syn_call_run_reply (SynLane *lane, SynParcel *parcel);
+SynLane *syn_pending_call_get_lane (SynPendingCall *self);
+/* All calls of a grain that ends. */
+void syn_grain_cancel_calls (SynGrain *self);
+
+/* ---- activations ---- */
+
 typedef struct _SynSupervised SynSupervised;
+typedef struct _SynTick SynTick; /* syn-tick.c */
 
 struct _SynGrain {
   SynLane *lane;
@@ -72,14 +140,21 @@ struct _SynGrain {
   gpointer state;
   guint64 epoch;
   SynMessageList mailbox;
+  SynMessageList passing;    /* waiting too, but not behind what may not begin; merged by number */
   SynGrain *next_runnable;
   SynSupervised *supervised; /* (nullable) */
   GError *error;             /* (owned) (nullable): why it ends */
   SynTimer idle;             /* while it is being activated: the limit of that */
   gint64 used_ms;
+  gint64 keep_until_ms;
+  SynPendingCall *calls;     /* that are out */
+  SynTick *ticks;            /* (owned) */
   gpointer records;          /* what syn-state.c keeps for it; see syn_silo_set_hooks() */
+  guint n_open[3];           /* requests, by SynInterleave */
+  guint n_ticks;             /* ever started: the number of the last */
+  guint32 arrivals;          /* the number of the last message */
   guint holds;
-  guint refs;                /* who else looks at this struct: it is freed when it has ended and there is none */
+  guint refs;                /* who else looks at this struct (open messages do): freed when it has ended and there is none */
   guint32 hash;
   guint has_state : 1;       /* activate has made it */
   guint deferred : 1;        /* and syn_grain_activated() is to come */
@@ -91,6 +166,15 @@ struct _SynGrain {
   char key_bytes[];
 };
 
+/* Keeps the struct, not the activation: for what will come back when the grain may be gone (`ended`). On its lane. */
+SynGrain *syn_grain_ref (SynGrain *self);
+void syn_grain_unref (SynGrain *self);
+
+/* Around a turn that no message begins (a state function's, a reply's), of a grain that has not ended. @context (nullable). */
+SynTurn syn_grain_enter_for (SynGrain *self, SynContext *context, gint64 deadline_ms);
+SynTurn syn_grain_enter (SynGrain *self);
+void syn_grain_leave (SynGrain *self, SynTurn before);
+
 /* Receives messages, until the budget or the messages end; returns what is left of the budget. */
 guint syn_lane_run_turns (SynLane *lane, guint budget);
 /* Deactivates everything on @lane, for good. */
@@ -100,21 +184,40 @@ void syn_lane_clear_grains (SynLane *lane);
 /* Makes sure that it is active (without a message). */
 void syn_lane_activate (SynLane *lane, const SynGrainKind *kind, const char *key);
 
-/* Keeps the struct, not the activation: for what will come back when the grain may be gone (`ended`). On its lane. */
-SynGrain *syn_grain_ref (SynGrain *self);
-void syn_grain_unref (SynGrain *self);
-
-/* Around a turn that no message begins (a state function's, a reply's), of a grain that has not ended. */
-typedef struct {
-  SynGrain *grain; /* (nullable): none */
-} SynTurn;
-SynTurn syn_grain_enter (SynGrain *self);
-void syn_grain_leave (SynGrain *self, SynTurn before);
-
 guint syn_grain_probe_hash (gconstpointer data);
 gboolean syn_grain_probe_equal (gconstpointer a, gconstpointer b);
-/* FNV-1a of "type/key", finished by a mixer: the partition, the lane and the directory's hash come from it. */
-guint64 syn_grain_name_hash (const char *type, const char *key);
+void syn_grain_make_runnable (SynGrain *self);
+
+/* ---- which message is next; syn-mailbox.c ---- */
+
+/* @message is @self's from now on: waits, in order. */
+void syn_grain_queue (SynGrain *self, SynMessage *message);
+/* The first that may begin; out of the mailbox, and open. NULL: none. */
+SynMessage *syn_grain_begin_next (SynGrain *self);
+gboolean syn_grain_has_next (SynGrain *self);
+/* Takes one that waits out. */
+void syn_grain_unqueue (SynGrain *self, SynMessage *message);
+static inline guint
+syn_grain_n_waiting (const SynGrain *self)
+{
+  return self->mailbox.length + self->passing.length;
+}
+static inline gboolean
+syn_grain_is_busy (const SynGrain *self)
+{
+  return (self->n_open[0] | self->n_open[1] | self->n_open[2]) != 0;
+}
+/* The request ended: with @error (nullable). */
+void syn_grain_close (SynGrain *self, SynMessage *message, const GError *error);
+
+/* ---- ticks; syn-tick.c ---- */
+void syn_tick_ended (SynMessage *message);
+void syn_grain_end_ticks (SynGrain *self);
+
+/* ---- filters; syn-filter.c ---- */
+gboolean syn_filters_before (SynMessage *message, GError **error);
+void syn_filters_after (SynMessage *message, const GError *error);
+void syn_filters_turn (const SynTurn *turn);
 
 /* ---- the supervisor of a lane ---- */
 struct _SynSupervised {

@@ -30,27 +30,7 @@ register_metrics (void)
 
 static void grain_end (SynGrain *self);
 
-/* ---- names ---- */
-
-guint64
-syn_grain_name_hash (const char *type, const char *key)
-{
-  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
-  const guint64 prime = G_GUINT64_CONSTANT (0x100000001b3);
-
-  for (const char *p = type; *p != '\0'; p++)
-    hash = (hash ^ (guchar) *p) * prime;
-  hash = (hash ^ '/') * prime;
-  for (const char *p = key; *p != '\0'; p++)
-    hash = (hash ^ (guchar) *p) * prime;
-  /* FNV's low bits are poor: MurmurHash3's finalizer spreads them. */
-  hash ^= hash >> 33;
-  hash *= G_GUINT64_CONSTANT (0xff51afd7ed558ccd);
-  hash ^= hash >> 33;
-  hash *= G_GUINT64_CONSTANT (0xc4ceb9fe1a85ec53);
-  hash ^= hash >> 33;
-  return hash;
-}
+/* ---- the directory ---- */
 
 guint
 syn_grain_probe_hash (gconstpointer data)
@@ -76,8 +56,8 @@ find (SynLane *lane, const SynGrainKind *kind, const char *key, guint32 hash)
 
 /* ---- the queue of those with something to do ---- */
 
-static void
-make_runnable (SynGrain *self)
+void
+syn_grain_make_runnable (SynGrain *self)
 {
   if (self->runnable)
     return;
@@ -104,11 +84,16 @@ pop_runnable (SynLane *lane)
 /* ---- turns of any kind ---- */
 
 static inline SynTurn
-enter (SynGrain *self)
+enter (SynGrain *self, SynContext *context, gint64 deadline_ms, int method)
 {
-  SynTurn before = { self->lane->turn };
+  SynLane *lane = self->lane;
+  SynTurn before = lane->turn;
 
-  self->lane->turn = self;
+  lane->turn.grain = self;
+  lane->turn.context = syn_context_ref (context);
+  lane->turn.deadline_ms = deadline_ms;
+  lane->turn.start_us = lane->silo->times_turns ? syn_lane_look_at_clock_us (lane) : 0;
+  lane->turn.method = method;
   self->in_turn = TRUE;
   return before;
 }
@@ -116,8 +101,36 @@ enter (SynGrain *self)
 static inline void
 leave (SynGrain *self, SynTurn before)
 {
+  SynLane *lane = self->lane;
+
+  if (lane->silo->times_turns)
+    syn_filters_turn (&lane->turn);
+  if (lane->turn.context != NULL)
+    syn_context_unref (lane->turn.context);
   self->in_turn = FALSE;
-  self->lane->turn = before.grain;
+  lane->turn = before;
+}
+
+SynTurn
+syn_grain_enter_for (SynGrain *self, SynContext *context, gint64 deadline_ms)
+{
+  return enter (self, context, deadline_ms, 0);
+}
+
+SynTurn
+syn_grain_enter (SynGrain *self)
+{
+  return enter (self, NULL, 0, 0);
+}
+
+void
+syn_grain_leave (SynGrain *self, SynTurn before)
+{
+  leave (self, before);
+  if (self->ended)
+    return;
+  if ((self->ending && self->has_state) || (!self->ending && !self->deferred && syn_grain_has_next (self)))
+    syn_grain_make_runnable (self); /* it ends, or goes on, in the next run of turns */
 }
 
 /* ---- life ---- */
@@ -129,8 +142,10 @@ idle_cb (SynTimer *timer, gpointer user_data)
   guint idle_age_ms = self->kind->type.idle_age_ms;
   gint64 idle_ms = self->lane->now_ms - self->used_ms;
 
-  if (self->holds > 0 || self->runnable)
+  if (self->holds > 0 || self->runnable || syn_grain_is_busy (self) || syn_grain_n_waiting (self) > 0)
     syn_lane_arm (self->lane, &self->idle, idle_age_ms, idle_cb, self);
+  else if (self->keep_until_ms > self->lane->now_ms)
+    syn_lane_arm (self->lane, &self->idle, (guint) MIN (self->keep_until_ms - self->lane->now_ms, G_MAXINT), idle_cb, self);
   else if (idle_ms < idle_age_ms)
     syn_lane_arm (self->lane, &self->idle, (guint) (idle_age_ms - idle_ms), idle_cb, self);
   else
@@ -194,7 +209,7 @@ grain_activate (SynGrain *self)
 
   self->epoch = syn_silo_take_epoch (lane->silo);
   self->used_ms = lane->now_ms;
-  before = enter (self);
+  before = enter (self, NULL, 0, 0);
   self->state = type->activate (self, self->key, self->kind->data, &error);
   leave (self, before);
   if (error != NULL)
@@ -214,52 +229,58 @@ grain_activate (SynGrain *self)
     syn_lane_arm (lane, &self->idle, self->kind->activation_timeout_ms, activation_timeout_cb, self);
 }
 
-/* Out of the directory, deactivated, freed; then its left messages go where they must. */
+static void
+drop_messages (SynGrain *self, SynMessageList *list, const GError *error)
+{
+  SynMessage *message;
+
+  while ((message = syn_message_list_pop (list)) != NULL)
+    {
+      self->lane->n_received++;
+      syn_message_refuse (message, error);
+    }
+}
+
+/* Out of the directory, deactivated, freed; what waits gets the error. */
 static void
 grain_end (SynGrain *self)
 {
   SynLane *lane = self->lane;
-  SynMessageList left = self->mailbox;
   g_autoptr (GError) error = g_steal_pointer (&self->error);
+  g_autoptr (GError) draining = NULL;
   SynSupervised *supervised = self->supervised;
   SynTurn before;
-  SynMessage *message;
 
   g_assert (!self->runnable);
   self->ending = TRUE;
   self->ended = TRUE;
-  self->mailbox = (SynMessageList) { NULL, NULL, 0 };
   g_hash_table_remove (lane->directory, self);
   syn_lane_disarm (lane, &self->idle);
+  syn_grain_end_ticks (self);
   if (self->has_state)
     {
-      before = enter (self);
+      before = enter (self, NULL, 0, 0);
       self->kind->type.deactivate (self, self->state);
       leave (self, before);
       __atomic_sub_fetch (&lane->n_active[self->kind->id], 1, __ATOMIC_RELAXED);
       syn_metric_add (lane, active_metric, -1);
     }
+  syn_grain_cancel_calls (self);
+  if (syn_grain_is_busy (self))
+    g_warning ("%s/%s was deactivated with requests open: who made them waits for the deadline", self->kind->type.name, self->key);
   if (error != NULL)
     syn_metric_add (lane, failed_metric, 1);
   g_clear_error (&self->error);
   if (self->records != NULL && lane->silo->hooks.ended != NULL)
     lane->silo->hooks.ended (self);
-  syn_grain_unref (self);
 
   if (supervised != NULL && error != NULL && !lane->draining)
     syn_supervised_down (supervised, error);
-  while ((message = syn_message_list_pop (&left)) != NULL)
-    {
-      lane->n_received++;
-      syn_message_arrive (message);
-      if (error != NULL)
-        syn_message_fail (message, error);
-      else
-        {
-          g_autoptr (GError) gone = g_error_new_literal (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "the silo is draining");
-          syn_message_fail (message, gone);
-        }
-    }
+  if (error == NULL)
+    draining = g_error_new_literal (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "the silo is draining");
+  drop_messages (self, &self->mailbox, error != NULL ? error : draining);
+  drop_messages (self, &self->passing, error != NULL ? error : draining);
+  syn_grain_unref (self);
 }
 
 /* ---- arriving ---- */
@@ -277,14 +298,13 @@ refuse (SynLane *lane, SynMessage *message, int code, const char *format, ...)
   error = g_error_new_valist (SYN_ERROR, code, format, args);
   va_end (args);
   lane->n_received++;
-  syn_message_arrive (message);
-  syn_message_fail (message, error);
+  syn_message_refuse (message, error);
 }
 
 void
 syn_lane_deliver (SynLane *lane, SynMessage *message)
 {
-  const SynGrainKind *kind = message->kind;
+  const SynGrainKind *kind = message->to.kind;
   const char *key = syn_message_key (message);
   SynGrain *grain;
 
@@ -313,15 +333,15 @@ syn_lane_deliver (SynLane *lane, SynMessage *message)
         }
       grain = grain_new (lane, kind, key, message->hash);
     }
-  if (grain->mailbox.length >= kind->mailbox_limit)
+  if (syn_grain_n_waiting (grain) >= kind->mailbox_limit)
     {
       refuse (lane, message, SYN_ERROR_OVERLOADED, "%s/%s has %u messages waiting", kind->type.name, grain->key,
-              grain->mailbox.length);
+              syn_grain_n_waiting (grain));
       return;
     }
-  syn_message_list_push (&grain->mailbox, message);
-  if (!grain->deferred)
-    make_runnable (grain);
+  syn_grain_queue (grain, message);
+  if (!grain->has_state || (!grain->deferred && syn_grain_has_next (grain)))
+    syn_grain_make_runnable (grain);
 }
 
 void
@@ -333,27 +353,20 @@ syn_message_deliver_parcel (SynLane *lane, SynParcel *parcel)
 void
 syn_lane_activate (SynLane *lane, const SynGrainKind *kind, const char *key)
 {
-  guint32 hash = (guint32) (syn_grain_name_hash (kind->type.name, key) >> 32);
+  guint32 hash = syn_grain_table_hash (kind, key, strlen (key));
 
   if (lane->draining || find (lane, kind, key, hash) != NULL)
     return;
-  make_runnable (grain_new (lane, kind, key, hash));
+  syn_grain_make_runnable (grain_new (lane, kind, key, hash));
 }
 
 /* ---- turns ---- */
 
-SynTurn
-syn_grain_enter (SynGrain *self)
+static void
+own_messages (SynGrain *grain, SynMessageList *list)
 {
-  return enter (self);
-}
-
-void
-syn_grain_leave (SynGrain *self, SynTurn before)
-{
-  leave (self, before);
-  if (self->ending && self->has_state)
-    make_runnable (self); /* it ends in the next run of turns */
+  for (SynMessage *message = list->head; message != NULL; message = (SynMessage *) message->parcel.next)
+    message->to.grain = grain;
 }
 
 /* What is left when a grain ended for no error starts the next activation, in order. */
@@ -361,24 +374,48 @@ static void
 end_and_pass_on (SynGrain *self)
 {
   SynLane *lane = self->lane;
-  SynMessageList left = { NULL, NULL, 0 };
-  const SynGrainKind *kind = self->kind;
-  guint32 hash = self->hash;
+  SynMessageList mailbox, passing;
   SynGrain *next;
 
-  if (self->error == NULL && self->mailbox.length > 0 && !lane->draining)
+  if (self->error != NULL || lane->draining)
     {
-      g_autofree char *key = g_strdup (self->key);
-
-      left = self->mailbox;
-      self->mailbox = (SynMessageList) { NULL, NULL, 0 };
       grain_end (self);
-      next = grain_new (lane, kind, key, hash);
-      next->mailbox = left;
-      make_runnable (next);
       return;
     }
+  syn_grain_end_ticks (self);
+  if (syn_grain_n_waiting (self) == 0)
+    {
+      grain_end (self);
+      return;
+    }
+  mailbox = self->mailbox;
+  passing = self->passing;
+  self->mailbox = self->passing = (SynMessageList) { NULL, NULL, 0 };
+  syn_grain_ref (self);
   grain_end (self);
+  next = grain_new (lane, self->kind, self->key, self->hash);
+  next->arrivals = self->arrivals;
+  next->mailbox = mailbox;
+  next->passing = passing;
+  own_messages (next, &next->mailbox);
+  own_messages (next, &next->passing);
+  syn_grain_unref (self);
+  syn_grain_make_runnable (next);
+}
+
+/* The first turn of a request. */
+static inline void
+run_turn (SynGrain *self, SynMessage *message)
+{
+  SynTurn before = enter (self, message->context, message->call != NULL ? syn_pending_call_get_deadline_ms (message->call) : 0,
+                          message->method);
+  g_autoptr (GError) error = NULL;
+
+  if (self->lane->silo->n_filters > 0 && !syn_filters_before (message, &error))
+    syn_message_fail (message, error);
+  else
+    self->kind->type.receive (self, self->state, message);
+  leave (self, before);
 }
 
 static guint
@@ -386,28 +423,22 @@ run_turns_of (SynGrain *self, guint budget)
 {
   guint n = MIN (budget, SYN_GRAIN_BATCH);
   guint done = 0;
+  SynMessage *message;
 
   if (!self->has_state && !self->ending)
     {
       done++; /* also an activation without a message costs something */
       grain_activate (self);
     }
-  self->used_ms = self->lane->now_ms;
-  while (!self->ending && !self->deferred && done < n && self->mailbox.head != NULL)
+  while (!self->ending && !self->deferred && done < n && (message = syn_grain_begin_next (self)) != NULL)
     {
-      SynMessage *message = syn_message_list_pop (&self->mailbox);
-      SynTurn before = enter (self);
-
       done++;
-      self->lane->n_received++;
-      syn_message_arrive (message);
-      self->kind->type.receive (self, self->state, message);
-      leave (self, before);
+      run_turn (self, message);
     }
   if (self->ending)
     end_and_pass_on (self);
-  else if (self->mailbox.head != NULL && !self->deferred)
-    make_runnable (self);
+  else if (!self->deferred && syn_grain_has_next (self))
+    syn_grain_make_runnable (self);
   return MAX (done, 1);
 }
 
@@ -514,6 +545,12 @@ syn_grain_release (SynGrain *self)
   self->used_ms = self->lane->now_ms;
 }
 
+void
+syn_grain_keep_alive (SynGrain *self, guint ms)
+{
+  self->keep_until_ms = MAX (self->keep_until_ms, self->lane->now_ms + ms);
+}
+
 /**
  * syn_grain_deactivate_soon:
  * @error: (nullable): why; copied. Messages that wait in the mailbox get it. Without one they go to the next activation.
@@ -529,7 +566,7 @@ syn_grain_deactivate_soon (SynGrain *self, const GError *error)
     return;
   self->ending = TRUE;
   if (!self->in_turn && self->has_state)
-    make_runnable (self);
+    syn_grain_make_runnable (self);
 }
 
 void
@@ -561,6 +598,6 @@ syn_grain_activated (SynGrain *self, const GError *error)
   if (!self->has_state)
     return; /* grain_activate() does the rest */
   grain_ready (self);
-  if (self->mailbox.head != NULL)
-    make_runnable (self);
+  if (!self->in_turn && syn_grain_has_next (self))
+    syn_grain_make_runnable (self);
 }

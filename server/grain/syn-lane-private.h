@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "syn-grain-private.h"
 #include "syn-lane.h"
 #include "syn-metrics.h"
 
@@ -55,7 +56,7 @@ struct _SynLane {
   GHashTable *supervised;    /* (owned): a set of SynSupervised */
   SynGrain *runnable;        /* a queue: those with messages to receive, or about to end */
   SynGrain **runnable_end;
-  SynGrain *turn;            /* (nullable): whose turn it is */
+  SynTurn turn;              /* whose it is */
   guint n_active[SYN_LANE_MAX_TYPES]; /* atomic, relaxed: read by anyone */
 
   gint64 cells[SYN_METRICS_MAX] __attribute__ ((aligned (SYN_CACHE_LINE)));
@@ -70,6 +71,11 @@ void syn_lane_end (SynLane *self);
 gboolean syn_lane_run_rest (SynLane *self);
 void syn_lane_free (SynLane *self);
 
+/* Runs one parcel, or else (@turn: rather) one turn; FALSE: there is neither. For tests that choose the interleaving. */
+gboolean syn_lane_run_one (SynLane *self, gboolean turn);
+/* Fires what is due on the wheel. */
+void syn_lane_run_timers (SynLane *self);
+
 /* Makes @self the current lane of this thread (NULL: none); returns the one before. For a thread that runs several. */
 SynLane *syn_lane_enter (SynLane *self);
 
@@ -81,5 +87,15 @@ gint64 syn_lane_next_due_ms (SynLane *self);
 void syn_lane_charge (SynLane *self, guint n);
 /* Something waits to be run, apart from timers. Any thread, when stepped; else the lane's. */
 gboolean syn_lane_has_work (SynLane *self);
+
+/* Now, not as of the start of the iteration. */
+static inline gint64
+syn_lane_look_at_clock_us (SynLane *self)
+{
+  gint64 us;
+
+  self->clock (&us, NULL, self->clock_data);
+  return us;
+}
 
 G_END_DECLS

@@ -190,6 +190,15 @@ lane_check (GSource *source)
   return is_ready (self, &timeout_ms);
 }
 
+static void
+settle_received (SynLane *self)
+{
+  if (self->n_received == 0)
+    return;
+  __atomic_sub_fetch (&self->n_messages, self->n_received, __ATOMIC_RELAXED);
+  self->n_received = 0;
+}
+
 static gboolean
 lane_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
@@ -212,11 +221,7 @@ lane_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
     }
   while (ran && turns > 0 && self->parcel_budget > 0);
 
-  if (self->n_received != 0)
-    {
-      __atomic_sub_fetch (&self->n_messages, self->n_received, __ATOMIC_RELAXED);
-      self->n_received = 0;
-    }
+  settle_received (self);
   syn_lane_enter (before);
   return G_SOURCE_CONTINUE;
 }
@@ -273,6 +278,39 @@ syn_lane_start_thread (SynLane *self, GError **error)
 
   self->thread = g_thread_try_new (name, lane_thread, self, error);
   return self->thread != NULL;
+}
+
+gboolean
+syn_lane_run_one (SynLane *self, gboolean turn)
+{
+  SynLane *before = syn_lane_enter (self);
+  SynParcel *parcel = NULL;
+
+  take_inbox (self);
+  if (!turn || self->runnable == NULL)
+    parcel = pop_pending (self);
+  if (parcel != NULL)
+    parcel->run (self, parcel);
+  else if (self->runnable != NULL)
+    {
+      syn_lane_run_turns (self, 1);
+      turn = TRUE;
+    }
+  else
+    turn = FALSE;
+  settle_received (self);
+  syn_lane_enter (before);
+  return turn || parcel != NULL;
+}
+
+void
+syn_lane_run_timers (SynLane *self)
+{
+  SynLane *before = syn_lane_enter (self);
+
+  refresh_clock (self);
+  syn_wheel_advance (self->wheel, self->now_ms);
+  syn_lane_enter (before);
 }
 
 /* Without a budget, but not for ever: who posts again from every parcel is cut off. */

@@ -25,10 +25,17 @@ typedef struct {
   void (*flush) (SynSilo *silo);
 } SynSiloHooks;
 
+typedef struct {
+  SynFilter filter;
+  gpointer user_data;
+} SynSiloFilter;
+
 struct _SynSilo {
   guint n_lanes;
   SynLane **lanes;        /* (owned): n_lanes of them */
   SynLane *front;         /* (owned) (nullable): from the start on */
+  SynLane *lane_of[SYN_N_PARTITIONS]; /* what the placement says */
+  guint next_worker;      /* the front lane's: where its next stateless worker is */
   gint max_lane_messages; /* SYN_MAX_LANE_MESSAGES; tests lower it */
   SynDataDir *data_dir;   /* (owned) (nullable) */
   SynStore *store;        /* (owned): from the start on */
@@ -40,7 +47,10 @@ struct _SynSilo {
   GArray *kept;           /* (owned): of SynKept */
   GHashTable *data;       /* (owned): other rooms', by name; not changed after the start */
   gboolean started;
-  SynSiloHooks hooks;     /* not changed after the start */
+  SynSiloHooks hooks;     /* not changed after the start; the filters neither */
+  guint n_filters;
+  SynSiloFilter filters[SYN_MAX_FILTERS];
+  gboolean times_requests, times_turns; /* some filter wants to know */
 
   gint draining;          /* atomic: no call is taken any more */
   gboolean drained;
@@ -51,11 +61,17 @@ struct _SynSilo {
 
   gboolean stepped;
   gint64 stepped_us;      /* monotonic */
+  guint64 random;         /* the state of the generator that chooses steps; 0: lanes in turn */
 };
 
 /* NULL when there is no such type. */
 const SynGrainKind *syn_silo_find_kind (SynSilo *self, const char *type);
-SynLane *syn_silo_lane_of (SynSilo *self, guint64 hash);
+SynLane *syn_silo_lane_of (SynSilo *self, guint partition);
+/* Where the stateless workers are that @from calls. On @from. */
+SynLane *syn_silo_worker_lane (SynSilo *self, SynLane *from);
+/* Of a stepped silo: its clock, and one round of all lanes; whether any had something to do. */
+void syn_silo_stepped_clock (gint64 *monotonic_us, gint64 *real_us, gpointer user_data);
+gboolean syn_silo_step_all (SynSilo *self);
 guint64 syn_silo_take_epoch (SynSilo *self);
 void syn_silo_set_hooks (SynSilo *self, const SynSiloHooks *hooks); /* before the start */
 void syn_silo_flushed (SynSilo *self);

@@ -56,7 +56,7 @@ kept_clear (gpointer data)
 
 /**
  * syn_silo_new:
- * @options: how many lanes, and the data folder
+ * @options: how many lanes, the data folder, the placement
  *
  * Starts nothing. Errors: those of the data folder, naming the file (see syn-data-dir.h).
  */
@@ -65,6 +65,7 @@ syn_silo_new (const SynSiloOptions *options, GError **error)
 {
   g_autoptr (SynDataDir) data_dir = NULL;
   guint32 incarnation = (guint32) (g_get_real_time () / G_USEC_PER_SEC);
+  const SynPlacement *placement = options->placement != NULL ? options->placement : &syn_placement_local;
   SynSilo *self;
 
   if (options->data_dir != NULL)
@@ -86,6 +87,13 @@ syn_silo_new (const SynSiloOptions *options, GError **error)
   self->lanes = g_new0 (SynLane *, self->n_lanes);
   for (guint i = 0; i < self->n_lanes; i++)
     self->lanes[i] = syn_lane_new (self, i, NULL);
+  for (guint i = 0; i < SYN_N_PARTITIONS; i++)
+    {
+      guint lane = placement->lane_of (i, self->n_lanes, placement->user_data);
+
+      g_assert (lane < self->n_lanes);
+      self->lane_of[i] = self->lanes[lane];
+    }
   return self;
 }
 
@@ -104,11 +112,13 @@ syn_silo_register (SynSilo *self, const SynGrainType *type, gpointer type_data)
   g_return_if_fail (strchr (type->name, '/') == NULL);
   g_return_if_fail (syn_silo_find_kind (self, type->name) == NULL);
   g_return_if_fail (self->n_kinds < SYN_LANE_MAX_TYPES);
+  g_return_if_fail (!type->stateless || !type->always_on);
   kind->type = *type;
   kind->data = type_data;
   kind->id = self->n_kinds++;
   kind->mailbox_limit = type->mailbox_limit != 0 ? type->mailbox_limit : SYN_MAX_MAILBOX;
   kind->activation_timeout_ms = type->activation_timeout_ms != 0 ? type->activation_timeout_ms : SYN_ACTIVATION_MS;
+  syn_grain_kind_init_hashes (kind);
 }
 
 void
@@ -147,20 +157,18 @@ syn_silo_find_kind (SynSilo *self, const char *type)
 }
 
 SynLane *
-syn_silo_lane_of (SynSilo *self, guint64 hash)
+syn_silo_lane_of (SynSilo *self, guint partition)
 {
-  return self->lanes[(hash % SYN_N_PARTITIONS) % self->n_lanes];
+  return self->lane_of[partition];
 }
 
-/**
- * syn_partition_of:
- *
- * The partition of a grain, from its name alone: the same for ever, in every process, for journals are kept by it.
- */
-guint
-syn_partition_of (const char *type, const char *key)
+SynLane *
+syn_silo_worker_lane (SynSilo *self, SynLane *from)
 {
-  return (guint) (syn_grain_name_hash (type, key) % SYN_N_PARTITIONS);
+  if (from != self->front)
+    return from;
+  self->next_worker = (self->next_worker + 1) % self->n_lanes;
+  return self->lanes[self->next_worker];
 }
 
 /* Any lane. Epochs run on into the next incarnation's after 2^32 activations, so that one is taken before it is used. */
@@ -183,21 +191,10 @@ run_keep (SynLane *lane, SynParcel *parcel)
 {
   KeepParcel *keep = (KeepParcel *) parcel;
 
-  syn_supervisor_add (lane, keep->kind, keep->key, (guint32) (syn_grain_name_hash (keep->kind->type.name, keep->key) >> 32));
+  syn_supervisor_add (lane, keep->kind, keep->key, syn_grain_table_hash (keep->kind, keep->key, strlen (keep->key)));
   syn_lane_activate (lane, keep->kind, keep->key);
   g_free (keep->key);
   g_free (keep);
-}
-
-static void
-stepped_clock (gint64 *monotonic_us, gint64 *real_us, gpointer user_data)
-{
-  SynSilo *self = user_data;
-
-  if (monotonic_us != NULL)
-    *monotonic_us = self->stepped_us;
-  if (real_us != NULL)
-    *real_us = SYN_STEPPED_START_REAL_US + (self->stepped_us - SYN_STEPPED_START_MS * 1000);
 }
 
 /**
@@ -218,7 +215,7 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
     self->store = syn_memory_store_new ();
   self->front = syn_lane_new (self, self->n_lanes, front_context);
   if (self->stepped)
-    syn_lane_set_clock (self->front, stepped_clock, self);
+    syn_lane_set_clock (self->front, syn_silo_stepped_clock, self);
   syn_lane_enter (self->front);
   self->started = TRUE;
   for (guint i = 0; i < self->n_lanes && !self->stepped; i++)
@@ -232,7 +229,7 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
       parcel->parcel.run = run_keep;
       parcel->kind = &self->kinds[kept->kind];
       parcel->key = g_strdup (kept->key);
-      syn_lane_post (syn_silo_lane_of (self, syn_grain_name_hash (parcel->kind->type.name, kept->key)), &parcel->parcel);
+      syn_lane_post (self->lane_of[syn_grain_partition (parcel->kind, kept->key)], &parcel->parcel);
     }
   return TRUE;
 }
@@ -240,7 +237,6 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
 /* ---- drain ---- */
 
 static void start_round (SynSilo *self);
-static gboolean step_all (SynSilo *self);
 
 /* Back on the front lane. */
 static void
@@ -379,7 +375,7 @@ syn_silo_free (SynSilo *self)
         {
           if (self->stepped)
             {
-              step_all (self);
+              syn_silo_step_all (self);
               continue;
             }
           for (guint i = 0; i < self->n_lanes; i++)
@@ -471,96 +467,4 @@ syn_silo_get_data (SynSilo *self, const char *name)
   RoomData *room = g_hash_table_lookup (self->data, name);
 
   return room != NULL ? room->data : NULL;
-}
-
-/* ---- stepped: see syn-silo-test.h ---- */
-
-SynSilo *
-syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error)
-{
-  SynSiloOptions options = { .n_lanes = n_lanes, .data_dir = data_dir };
-  SynSilo *self = syn_silo_new (&options, error);
-
-  if (self == NULL)
-    return NULL;
-  self->stepped = TRUE;
-  self->stepped_us = SYN_STEPPED_START_MS * 1000;
-  self->started_us = SYN_STEPPED_START_REAL_US;
-  if (data_dir == NULL)
-    {
-      self->incarnation = (guint32) (SYN_STEPPED_START_REAL_US / G_USEC_PER_SEC);
-      self->next_epoch = ((guint64) self->incarnation << 32) + 1;
-    }
-  for (guint i = 0; i < self->n_lanes; i++)
-    syn_lane_set_clock (self->lanes[i], stepped_clock, self);
-  return self;
-}
-
-SynLane *
-syn_silo_enter (SynSilo *self, SynLane *lane)
-{
-  g_return_val_if_fail (self->stepped, NULL);
-  return syn_lane_enter (lane);
-}
-
-gboolean
-syn_silo_step (SynSilo *self, SynLane *lane)
-{
-  SynLane *before;
-  gboolean any;
-
-  g_return_val_if_fail (self->stepped, FALSE);
-  before = syn_lane_enter (lane);
-  g_main_context_push_thread_default (lane->context);
-  any = g_main_context_iteration (lane->context, FALSE);
-  g_main_context_pop_thread_default (lane->context);
-  syn_lane_enter (before);
-  return any;
-}
-
-static gboolean
-step_all (SynSilo *self)
-{
-  gboolean any = syn_store_step (self->store);
-
-  for (guint i = 0; i < self->n_lanes; i++)
-    any = syn_silo_step (self, self->lanes[i]) || any;
-  return syn_silo_step (self, self->front) || any;
-}
-
-void
-syn_silo_settle (SynSilo *self)
-{
-  for (guint round = 0; step_all (self); round++)
-    if (round == 1000000)
-      g_error ("the silo does not settle: something polls without progress");
-}
-
-gint64
-syn_silo_stepped_now_ms (SynSilo *self)
-{
-  return self->stepped_us / 1000;
-}
-
-void
-syn_silo_advance (SynSilo *self, gint64 ms)
-{
-  gint64 target_ms = self->stepped_us / 1000 + ms;
-
-  g_return_if_fail (self->stepped && ms >= 0);
-  syn_silo_settle (self);
-  while (self->stepped_us / 1000 < target_ms)
-    {
-      gint64 next_ms = target_ms;
-
-      for (guint i = 0; i <= self->n_lanes; i++)
-        {
-          gint64 due_ms = syn_lane_next_due_ms (i < self->n_lanes ? self->lanes[i] : self->front);
-
-          if (due_ms >= 0)
-            next_ms = MIN (next_ms, due_ms);
-        }
-      self->stepped_us = MAX (next_ms, self->stepped_us / 1000 + 1) * 1000;
-      syn_silo_settle (self);
-    }
 }

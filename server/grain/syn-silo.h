@@ -2,6 +2,7 @@
 #pragma once
 
 #include "syn-grain.h"
+#include "syn-placement.h"
 #include "syn-store.h"
 
 /* One server process: its lanes, its grain types, its incarnation. */
@@ -11,6 +12,7 @@ G_BEGIN_DECLS
 typedef struct {
   guint n_lanes;          /* 0: one per core */
   const char *data_dir;   /* (nullable): locked, and the incarnation counted in it; NULL (tests): incarnation from the clock */
+  const SynPlacement *placement; /* (nullable): syn_placement_local */
 } SynSiloOptions;
 
 /* Takes the lock on @data_dir (made when missing): a second silo on the same folder is refused with a clear error. */

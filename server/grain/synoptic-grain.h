@@ -13,9 +13,14 @@
  * Threads: an activation lives on one lane, which is one thread; all of its functions are called there, and all functions below
  * that take a SynGrain or a SynMessage must be called there.
  *
- * Turns and requests: a *turn* is one call of `receive` (or of a reply, a tick, a state function). A *request* is open from
- * its first turn until its message is replied to or failed. While a request of a non-reentrant type is open, no other request of that
- * grain begins, unless `interleave` (or its flags) allows it; what waits stays in the mailbox, in order.
+ * Turns and requests: a *turn* is one call of a grain's function: of `receive` (a tick's too), a reply, `cancelled`, a state function. A *request* is
+ * open from its first turn until its message is replied to or failed. While a request of a non-reentrant type is open, no other request of
+ * that grain begins, unless `interleave` (or its flags) allows it; what waits stays in the mailbox, in order. What may begin beside anything does
+ * not wait behind what may not; a read-only request does, so that writers are not starved.
+ *
+ * Failure: an error ends the request that it is given to, and syn_grain_deactivate_soon() the activation; neither touches the lane, nor any
+ * other grain. What C cannot do: a turn that crashes takes the process with it, and one that loops takes its lane; turns
+ * are expected to be short, and those over SYN_SLOW_TURN_MS are counted (`slow_turns_total`).
  */
 
 G_BEGIN_DECLS
@@ -42,14 +47,16 @@ typedef struct {
   gboolean always_on;          /* restarted with back-off after an error, under the supervisor */
   gboolean reentrant;          /* requests interleave freely (still one turn at a time) */
   gboolean call_chain;         /* a request that an open request of this grain caused, over however many grains, is let in */
-  gboolean stateless;          /* a stateless worker: an activation on each lane that calls, uncoordinated; no state, no reminders */
+  gboolean stateless;          /* a stateless worker: an activation on each lane that calls (for those that host no grains: on each in turn),
+                                * uncoordinated; not always_on, no state, no reminders */
   SynInterleave (*interleave) (int method); /* (nullable): all SYN_EXCLUSIVE */
   /* Makes the activation's state. May start timers, send messages, read state. On failure every waiting message gets the error.
    * What takes longer (reading state): syn_grain_defer_activation(). @type_data is what was given when it was registered. */
   gpointer (*activate) (SynGrain *grain, const char *key, gpointer type_data, GError **error);
   /* One turn. Owns @message: replies, fails, or keeps it and so keeps the request open. */
   void (*receive) (SynGrain *grain, gpointer state, SynMessage *message);
-  /* (nullable) The caller of a request that is open has gone: @message, a kept one, is to be failed or replied to now or soon. */
+  /* (nullable) A turn. The caller of a request that is open has gone (it cancelled, its deadline passed, or it is a grain that ended): @message,
+   * a kept one, is to be failed or replied to, now or soon. Nobody hears it. Once per message. */
   void (*cancelled) (SynGrain *grain, gpointer state, SynMessage *message);
   /* First answers all that it kept (parked polls first), may write state, then frees @state. */
   void (*deactivate) (SynGrain *grain, gpointer state);
@@ -58,7 +65,7 @@ typedef struct {
 SynLane *syn_grain_get_lane (SynGrain *self);
 const char *syn_grain_get_key (SynGrain *self);
 guint64 syn_grain_get_epoch (SynGrain *self); /* unique and growing over the silo's life and restarts */
-/* Counts reasons to stay (subscribers); above 0 it is not idle. Open requests are reasons by themselves. */
+/* Counts reasons to stay (subscribers); above 0 it is not idle. Open requests are reasons by themselves; timers are not. */
 void syn_grain_hold (SynGrain *self);
 void syn_grain_release (SynGrain *self);
 /* Keeps it active for at least @ms from now. */
@@ -86,17 +93,23 @@ typedef struct {
   int method;       /* the type's own enum; from 1 to 999; the runtime's are above */
   gpointer payload; /* owned by the call from now on */
   GDestroyNotify payload_free;
-  guint timeout_ms; /* 0: none of its own. The deadline of the request that causes it holds as well: the sooner one counts. */
-  SynReplyFunc reply; /* (nullable): one-way */
+  guint timeout_ms; /* 0: none of its own */
+  SynReplyFunc reply; /* (nullable): one-way; then there is no deadline either */
   gpointer user_data;
   SynCallHandle *handle; /* (nullable) */
+  const char *const *context; /* (nullable): name, value, name, value, …, NULL: set for this call, beside what travels with it */
+  gboolean detached; /* syn_grain_call(): not on behalf of the request whose turn it is: nothing travels with it */
 } SynCall;
 
-/* From a lane's thread (@from is that lane). Messages from one lane to one grain arrive in order. */
+/* From a lane's thread (@from is that lane): on nobody's behalf, so nothing travels with it. Messages from one lane to one grain arrive
+ * in order. */
 void syn_call (SynLane *from, const SynCall *call);
-/* The same from a grain: the reply is a turn of the grain, and is dropped (its payload freed) when the grain is gone by then. */
+/* From a grain, on behalf of the request whose turn it is: its deadline holds as well (the sooner one counts), its context and its call chain
+ * travel on. The reply is a turn of the grain, on behalf of the same request; it is dropped (its payload freed) when the grain is gone
+ * by then, and the call is cancelled when the grain goes. */
 void syn_grain_call (SynGrain *from, const SynCall *call);
-/* Nobody waits any more: the reply will not come; a message that still waits in a mailbox is dropped, one that is open is told to its grain. */
+/* Nobody waits any more: the reply will not come; a message that still waits in a mailbox is dropped, one that is open is told to its grain.
+ * Does nothing when the reply has come already. On the lane that called. The same happens when the deadline passes. */
 void syn_call_cancel (SynCallHandle *handle);
 
 int syn_message_get_method (SynMessage *self);
@@ -111,8 +124,9 @@ void syn_message_fail (SynMessage *self, const GError *error);
 
 /* Of the request whose turn this is; NULL: not set. Keys and values are short texts (SYN_MAX_CONTEXT_BYTES together). */
 const char *syn_context_get (const char *name);
-/* From now on in this turn and the calls it makes. NULL removes. */
-void syn_context_set (const char *name, const char *value);
+/* From now on in this turn, its calls, and the turns of their replies. NULL removes. FALSE: not a turn of a grain, or it would be more than
+ * SYN_MAX_CONTEXT_BYTES; then nothing changed. */
+gboolean syn_context_set (const char *name, const char *value);
 /* ms until the deadline of the request whose turn this is; -1: none. */
 gint64 syn_context_get_time_left_ms (void);
 
@@ -125,16 +139,22 @@ typedef struct {
 } SynCallInfo;
 
 typedef struct {
-  /* On the receiving lane, before the first turn. FALSE with @error refuses the request. (nullable) */
+  /* On the receiving lane, before the first turn, in the order in which they were added; the request's context is set. FALSE with
+   * @error refuses the request. (nullable) */
   gboolean (*before) (const SynCallInfo *info, gpointer user_data, GError **error);
-  /* When it ends. @error: (nullable). Not for those that never began. (nullable) */
+  /* When it ends, in the opposite order; for each whose `before` let it pass. @error: (nullable): what it failed with. (nullable) */
   void (*after) (const SynCallInfo *info, gint64 elapsed_us, const GError *error, gpointer user_data);
+  /* After each turn; @info's method is 0 when no request began in it. (nullable) */
+  void (*turn) (const SynCallInfo *info, gint64 turn_us, gpointer user_data);
 } SynFilter;
+
+/* Before the silo starts. At most SYN_MAX_FILTERS. */
+void syn_silo_add_filter (SynSilo *silo, const SynFilter *filter, gpointer user_data);
 
 /* ---- timers: the period counts from the end of the tick ---- */
 
 /* A tick is a request of @method to the grain itself, without payload and reply: it waits its turn like any other, and the next one is
- * @period_ms (0: none) after it was ended. Timers end with the activation, and are no reason to stay. Returns its number. */
+ * @period_ms (0: none) after it was ended. Timers end with the activation, and are no reason to stay. Returns its number, from 1. */
 guint syn_grain_start_timer (SynGrain *self, int method, guint due_ms, guint period_ms);
 void syn_grain_stop_timer (SynGrain *self, guint timer);
 

@@ -380,14 +380,17 @@ test_idle (void)
   g_assert_cmpuint (world.n_deactivated, ==, 1);
   g_assert_cmpuint (syn_silo_get_n_activations (silo, NULL), ==, 0);
 
-  /* Held: stays for as long as it is. What it keeps is answered when it goes. */
+  /* Held: stays for as long as it is. So does an open request. What it keeps is answered when it goes. */
   call (silo, "a", HOLD, NULL);
   call (silo, "a", KEEP, &kept);
   syn_silo_advance (silo, 60000);
   g_assert_cmpuint (world.n_activated, ==, 2);
   g_assert_cmpuint (world.n_deactivated, ==, 1);
   call (silo, "a", RELEASE, NULL);
-  syn_silo_advance (silo, 10000);
+  syn_silo_advance (silo, 60000);
+  g_assert_cmpuint (world.n_deactivated, ==, 1);
+  call (silo, "a", END, NULL);
+  syn_silo_settle (silo);
   g_assert_cmpuint (world.n_deactivated, ==, 2);
   g_assert_cmpint (kept.code, ==, SYN_ERROR_UNAVAILABLE);
   g_assert_cmpuint (world.epochs[1], >, world.epochs[0]);

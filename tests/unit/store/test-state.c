@@ -357,7 +357,7 @@ static void
 test_replied_when_durable (Fixture *self, gconstpointer data)
 {
   g_auto (Reply) reply = { 0 };
-  SynLane *lane = syn_silo_lane_of (self->silo, syn_grain_name_hash ("counter", "a"));
+  SynLane *lane = syn_silo_lane_of (self->silo, syn_partition_of ("counter", "a"));
 
   assert_told (self, GET, "0");
   tell (self, ADD, &reply);
@@ -469,7 +469,7 @@ test_drain (Fixture *self, gconstpointer data)
     g_auto (Reply) reply = { 0 };
 
     tell (self, ADD_THRICE, &reply); /* and nobody waits for it */
-    syn_silo_step (self->silo, syn_silo_lane_of (self->silo, syn_grain_name_hash ("counter", "a")));
+    syn_silo_step (self->silo, syn_silo_lane_of (self->silo, syn_partition_of ("counter", "a")));
     g_assert_false (reply.came);
     g_clear_pointer (&self->silo, syn_silo_free);
     g_assert_true (reply.came);
@@ -561,7 +561,7 @@ test_interleavings (Fixture *self, gconstpointer data)
                 syn_silo_step (self->silo, syn_silo_get_front_lane (self->silo));
                 break;
               default:
-                syn_silo_step (self->silo, syn_silo_lane_of (self->silo, syn_grain_name_hash ("counter", "a")));
+                syn_silo_step (self->silo, syn_silo_lane_of (self->silo, syn_partition_of ("counter", "a")));
               }
           syn_silo_settle (self->silo);
         }

@@ -99,6 +99,15 @@ syn_outlet_fail_parked (SynOutlet *self, const GError *error)
     syn_message_fail (unpark (self, self->parked.head), error);
 }
 
+gboolean
+syn_outlet_cancel (SynOutlet *self, SynMessage *message)
+{
+  if (*syn_message_get_slot (message) != self)
+    return FALSE;
+  syn_message_reply (unpark (self, message), NULL, NULL);
+  return TRUE;
+}
+
 /* Makes a snapshot of a state that changed. */
 static void
 make (SynOutlet *self)

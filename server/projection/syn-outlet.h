@@ -24,6 +24,8 @@ void syn_outlet_free (SynOutlet *self);
 void syn_outlet_mark_dirty (SynOutlet *self);
 /* Takes a message of SYN_POLL_METHOD with payload SynPoll: answers it now or parks it. */
 void syn_outlet_poll (SynOutlet *self, SynMessage *message);
+/* Of a poll whose caller has gone (SynGrainType.cancelled): takes it out, when it is parked here; else FALSE. */
+gboolean syn_outlet_cancel (SynOutlet *self, SynMessage *message);
 void syn_outlet_fail_parked (SynOutlet *self, const GError *error);
 guint syn_outlet_get_n_parked (SynOutlet *self);
 ReplicaSnapshot *syn_outlet_get_snapshot (SynOutlet *self); /* (transfer none) (nullable) */

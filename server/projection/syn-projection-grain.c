@@ -121,6 +121,14 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
     }
 }
 
+static void
+cancelled (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  SynProjection *self = state;
+
+  syn_outlet_cancel (self->outlet, message);
+}
+
 /* Parked polls are open beside batches. */
 static SynInterleave
 interleave (int method)
@@ -135,5 +143,6 @@ const SynGrainType syn_projection_grain_type = {
   .interleave = interleave,
   .activate = activate,
   .receive = receive,
+  .cancelled = cancelled,
   .deactivate = deactivate,
 };

@@ -213,6 +213,18 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
     }
 }
 
+static void
+cancelled (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  SynQueryState *self = state;
+
+  if (syn_outlet_cancel (self->outlet, message))
+    return;
+  syn_message_list_remove (&self->waiting, message);
+  syn_grain_release (grain);
+  syn_message_reply (message, NULL, NULL);
+}
+
 /* Parked polls are open beside each other. */
 static SynInterleave
 interleave (int method)
@@ -226,5 +238,6 @@ const SynGrainType syn_query_grain_type = {
   .idle_age_ms = 2 * SYN_HOLD_DEFAULT_MS,
   .activate = activate,
   .receive = receive,
+  .cancelled = cancelled,
   .deactivate = deactivate,
 };

@@ -83,8 +83,20 @@ deactivate (SynGrain *grain, gpointer state)
   g_free (self);
 }
 
+static guint n_parked; /* after a cancellation */
+
+static void
+cancelled (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  Owner *self = state;
+
+  g_assert_true (syn_outlet_cancel (self->outlet, message));
+  n_parked = syn_outlet_get_n_parked (self->outlet);
+}
+
 static const SynGrainType owner_type = {
-  .name = "owner", .idle_age_ms = 1000, .reentrant = TRUE, .activate = activate, .receive = receive, .deactivate = deactivate,
+  .name = "owner", .idle_age_ms = 1000, .reentrant = TRUE,
+  .activate = activate, .receive = receive, .cancelled = cancelled, .deactivate = deactivate,
 };
 
 static TestSilo *
@@ -359,6 +371,47 @@ test_end (void)
   g_assert_error (drained->error, SYN_ERROR, SYN_ERROR_UNAVAILABLE);
 }
 
+static void
+never (gpointer payload, const GError *error, gpointer user_data)
+{
+  g_assert_not_reached ();
+}
+
+/* A poll whose caller has gone makes room for another at once, costs no snapshot, and is no reason to stay. */
+static void
+test_cancelled (void)
+{
+  g_autoptr (TestSilo) silo = start ();
+  g_autoptr (TestAnswer) first = poll (silo, REPLICA_TOKEN_NONE, 10000);
+  ReplicaToken token = assert_number (first, 0, 1);
+  SynCallHandle handles[MAX_PARKED] = { 0 };
+  guint made = n_made;
+
+  for (guint i = 0; i < MAX_PARKED; i++)
+    {
+      SynPoll *question = g_new (SynPoll, 1);
+      SynCall call = {
+        .type = "owner", .key = "x", .method = SYN_POLL_METHOD, .payload = question, .payload_free = g_free,
+        .reply = never, .handle = &handles[i],
+      };
+
+      *question = (SynPoll) { token, 30000 };
+      syn_call (syn_silo_get_front_lane (silo->silo), &call);
+    }
+  syn_silo_settle (silo->silo);
+  for (guint i = 0; i < MAX_PARKED; i++)
+    {
+      syn_call_cancel (&handles[i]);
+      syn_silo_settle (silo->silo);
+      g_assert_cmpuint (n_parked, ==, MAX_PARKED - 1 - i);
+    }
+  tell (silo, SET_METHOD, 7);
+  syn_silo_advance (silo->silo, 500);
+  g_assert_cmpuint (n_made, ==, made);
+  syn_silo_advance (silo->silo, 1000);
+  g_assert_cmpuint (syn_silo_get_n_activations (silo->silo, "owner"), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -371,5 +424,6 @@ main (int argc, char **argv)
   g_test_add_func ("/outlet/failure", test_failure);
   g_test_add_func ("/outlet/overloaded", test_overloaded);
   g_test_add_func ("/outlet/end", test_end);
+  g_test_add_func ("/outlet/cancelled", test_cancelled);
   return g_test_run ();
 }

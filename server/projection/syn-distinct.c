@@ -25,17 +25,27 @@ G_STATIC_ASSERT (SYN_DISTINCT_REGISTERS == 1 << INDEX_BITS);
 struct _SynDistinct {
   guint32 n_slots; /* of the set; 0: it is a sketch */
   guint32 n;       /* in the set */
-  union {
-    guint64 slots[FIRST_SLOTS]; /* n_slots of them; 0: free */
-    struct {
-      guint16 n_with[N_VALUES]; /* how many registers have this value; 4096 fits */
-      guint8 registers[SYN_DISTINCT_REGISTERS];
-    } sketch;
-  };
+  guint64 slots[]; /* n_slots hashes, 0: free; or a Sketch */
 };
 
-#define HEAD_BYTES G_STRUCT_OFFSET (SynDistinct, slots)
-#define SKETCH_BYTES (G_STRUCT_OFFSET (SynDistinct, sketch) + sizeof (((SynDistinct *) NULL)->sketch))
+typedef struct {
+  guint16 n_with[N_VALUES]; /* how many registers have this value; 4096 fits */
+  guint8 registers[SYN_DISTINCT_REGISTERS];
+} Sketch;
+
+#define SKETCH_BYTES (sizeof (SynDistinct) + sizeof (Sketch))
+
+static inline Sketch *
+sketch_of (SynDistinct *self)
+{
+  return (Sketch *) self->slots;
+}
+
+static inline const Sketch *
+sketch_of_const (const SynDistinct *self)
+{
+  return (const Sketch *) self->slots;
+}
 
 /* ---- hashes ---- */
 
@@ -86,7 +96,7 @@ syn_distinct_hash_text (const char *text, gsize length)
 static SynDistinct *
 new_set (guint n_slots)
 {
-  SynDistinct *self = g_malloc0 (HEAD_BYTES + n_slots * sizeof (guint64));
+  SynDistinct *self = g_malloc0 (sizeof (SynDistinct) + n_slots * sizeof (guint64));
 
   self->n_slots = n_slots;
   return self;
@@ -109,12 +119,13 @@ find_slot (SynDistinct *self, guint64 hash)
 static inline void
 raise_register (SynDistinct *self, guint index, guint8 value)
 {
-  guint8 *held = &self->sketch.registers[index];
+  Sketch *sketch = sketch_of (self);
+  guint8 *held = &sketch->registers[index];
 
   if (value <= *held)
     return;
-  self->sketch.n_with[*held]--;
-  self->sketch.n_with[value]++;
+  sketch->n_with[*held]--;
+  sketch->n_with[value]++;
   *held = value;
 }
 
@@ -133,7 +144,7 @@ new_sketch (const SynDistinct *from)
 {
   SynDistinct *self = g_malloc0 (SKETCH_BYTES);
 
-  self->sketch.n_with[0] = SYN_DISTINCT_REGISTERS;
+  sketch_of (self)->n_with[0] = SYN_DISTINCT_REGISTERS;
   for (guint i = 0; from != NULL && i < from->n_slots; i++)
     if (from->slots[i] != 0)
       sketch_add (self, from->slots[i]);
@@ -180,7 +191,7 @@ tau (double x)
 static double
 estimate (const SynDistinct *self)
 {
-  const guint16 *n_with = self->sketch.n_with;
+  const guint16 *n_with = sketch_of_const (self)->n_with;
   const double m = SYN_DISTINCT_REGISTERS;
   double z = m * tau (1 - n_with[HASH_BITS + 1] / m);
 
@@ -258,7 +269,7 @@ syn_distinct_merge (SynDistinct *self, const SynDistinct *other)
       self = sketch;
     }
   for (guint i = 0; i < SYN_DISTINCT_REGISTERS; i++)
-    raise_register (self, i, other->sketch.registers[i]);
+    raise_register (self, i, sketch_of_const (other)->registers[i]);
   return self;
 }
 
@@ -281,7 +292,7 @@ syn_distinct_get_bytes (const SynDistinct *self)
 {
   if (self == NULL)
     return 0;
-  return self->n_slots > 0 ? HEAD_BYTES + self->n_slots * sizeof (guint64) : SKETCH_BYTES;
+  return self->n_slots > 0 ? sizeof (SynDistinct) + self->n_slots * sizeof (guint64) : SKETCH_BYTES;
 }
 
 /* ---- saved: the number of hashes, then these; or 0xffffffff and the registers ---- */
@@ -296,7 +307,7 @@ syn_distinct_save (const SynDistinct *self, GByteArray *out)
 
   g_byte_array_append (out, (const guint8 *) &head_le, sizeof head_le);
   if (head == SAVED_SKETCH)
-    g_byte_array_append (out, self->sketch.registers, SYN_DISTINCT_REGISTERS);
+    g_byte_array_append (out, sketch_of_const (self)->registers, SYN_DISTINCT_REGISTERS);
   else
     for (guint i = 0; self != NULL && i < self->n_slots; i++)
       if (self->slots[i] != 0)

@@ -42,6 +42,15 @@ syn_aggregate_name_find (const char *name, SynAggregateKind *kind, const SynAggr
   return TRUE;
 }
 
+const char *
+syn_aggregate_name_get (SynAggregateKind kind, const SynAggregateClass *klass)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (names[i].kind == kind)
+      return names[i].name;
+  return klass->name;
+}
+
 void
 syn_aggregate_name_suggest (SynSuggest *suggest)
 {

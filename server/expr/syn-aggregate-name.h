@@ -18,6 +18,8 @@ typedef enum {
 
 /* FALSE: there is none of this name. @kind, @klass: (nullable); *@klass is NULL but for SYN_AGGREGATE_CUSTOM. */
 gboolean syn_aggregate_name_find (const char *name, SynAggregateKind *kind, const SynAggregateClass **klass);
+/* The name of a kind, or of the class. */
+const char *syn_aggregate_name_get (SynAggregateKind kind, const SynAggregateClass *klass);
 /* Adds all names to @suggest. */
 void syn_aggregate_name_suggest (SynSuggest *suggest);
 

@@ -79,6 +79,17 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
     }
 }
 
+static gboolean
+load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  const SynAggregateClass *klass = self->spec.klass;
+
+  for (guint row = 0; klass->check != NULL && row < n_rows; row++)
+    if (!klass->check ((const char *) self->vectors[STATES].data + row * klass->state_bytes))
+      return FALSE;
+  return klass->clear == NULL; /* else they are pointers, of another process */
+}
+
 const SynAggregateOps syn_aggregate_custom = {
   .setup = setup,
   .update = update,
@@ -86,4 +97,5 @@ const SynAggregateOps syn_aggregate_custom = {
   .lend = lend,
   .begin = begin,
   .forget = forget,
+  .load = load,
 };

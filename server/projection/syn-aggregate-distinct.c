@@ -13,6 +13,7 @@ static void
 setup (SynAggregate *self)
 {
   syn_aggregate_add_vector (self, sizeof (SynDistinct *));
+  self->vectors[SETS].is_owned = TRUE;
 }
 
 static void

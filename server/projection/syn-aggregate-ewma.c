@@ -91,4 +91,15 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
   syn_aggregate_lend_doubles (self, n_rows, column);
 }
 
-const SynAggregateOps syn_aggregate_ewma = { .setup = setup, .update = update, .merge = merge, .lend = lend };
+static gboolean
+load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  const Decay *states = self->vectors[DECAYS].data;
+
+  for (guint row = 0; row < n_rows; row++)
+    if (!isfinite (states[row].weight) || states[row].weight < 0 || (states[row].weight > 0) != syn_bit_get (syn_aggregate_seen (self), row))
+      return FALSE;
+  return TRUE;
+}
+
+const SynAggregateOps syn_aggregate_ewma = { .setup = setup, .update = update, .merge = merge, .lend = lend, .load = load };

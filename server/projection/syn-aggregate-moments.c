@@ -88,4 +88,16 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
   syn_aggregate_lend_doubles (self, n_rows, column);
 }
 
-const SynAggregateOps syn_aggregate_moments = { .setup = setup, .update = update, .merge = merge, .lend = lend };
+static gboolean
+load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  const Moments *states = self->vectors[MOMENTS].data;
+
+  for (guint row = 0; row < n_rows; row++)
+    if (!isfinite (states[row].n) || states[row].n < 0 || states[row].squares < 0
+        || (states[row].n > 0) != syn_bit_get (syn_aggregate_seen (self), row))
+      return FALSE;
+  return TRUE;
+}
+
+const SynAggregateOps syn_aggregate_moments = { .setup = setup, .update = update, .merge = merge, .lend = lend, .load = load };

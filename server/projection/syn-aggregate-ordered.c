@@ -6,6 +6,7 @@
  * Decimals are kept in 64 bits until a value comes that needs more, then in 128: hardly any ever does, and half the bytes
  * are then half the snapshot's copy. */
 #define G_LOG_DOMAIN "synoptic-projection"
+#include <math.h>
 #include "replica-text.h"
 #include "syn-aggregate-private.h"
 #include "syn-scratch.h"
@@ -260,4 +261,41 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
     syn_string_pool_lend (self->pool, column);
 }
 
-const SynAggregateOps syn_aggregate_ordered = { .setup = setup, .update = update, .merge = merge, .lend = lend };
+static gboolean
+set_value_size (SynAggregate *self, gsize size)
+{
+  if (self->type != REPLICA_TYPE_DECIMAL || size != sizeof (ReplicaInt128))
+    return FALSE;
+  widen (self);
+  return TRUE;
+}
+
+static gboolean
+load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  for (guint row = 0; row < n_rows; row++)
+    {
+      gboolean seen = syn_bit_get (syn_aggregate_seen (self), row);
+      const char *value = (const char *) self->vectors[VALUES].data + row * self->vectors[VALUES].size;
+
+      for (gsize i = 0; !seen && i < self->vectors[VALUES].size; i++)
+        if (value[i] != 0)
+          return FALSE;
+      if (seen && self->type == REPLICA_TYPE_STRING && ((const guint32 *) self->vectors[VALUES].data)[row] >= syn_string_pool_get_length (self->pool))
+        return FALSE;
+      if (self->type == REPLICA_TYPE_DOUBLE && !isfinite (((const double *) self->vectors[VALUES].data)[row]))
+        return FALSE;
+      if (self->type == REPLICA_TYPE_BOOL && ((const guint64 *) self->vectors[VALUES].data)[row] > 1)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+const SynAggregateOps syn_aggregate_ordered = {
+  .setup = setup,
+  .update = update,
+  .merge = merge,
+  .lend = lend,
+  .load = load,
+  .set_value_size = set_value_size,
+};

@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 typedef struct {
   gpointer data; /* (owned) */
   gsize size;
+  gboolean is_owned; /* pointers to what the row owns: saved by the kind */
 } SynVector;
 
 /* A batch as a kind sees it: event @events[i] goes to row @rows[i]. None of these events has a null or a double that is not
@@ -37,9 +38,11 @@ typedef struct {
   void (*lend) (SynAggregate *self, guint n_rows, ReplicaColumn *column);
   void (*begin) (SynAggregate *self, guint from_row, guint to_row); /* (nullable): zero is not the state of a new row */
   void (*forget) (SynAggregate *self, guint row);                   /* (nullable): frees what the row owns beside the vectors */
-  /* (nullable) What the vectors do not say, for syn_aggregate_save(); and whether the vectors loaded are a state at all. */
+  /* (nullable) For syn_aggregate_save(): what the vectors do not say. And back: reads that, and tells whether the vectors that were read are
+   * a state at all; whatever they are, no function may come to harm by them afterwards. */
   void (*save) (const SynAggregate *self, guint n_rows, GByteArray *out);
   gboolean (*load) (SynAggregate *self, guint n_rows, const guint8 **at, const guint8 *end);
+  gboolean (*set_value_size) (SynAggregate *self, gsize size); /* (nullable): of vector 1 of an empty one; FALSE: it cannot be so */
 } SynAggregateOps;
 
 struct _SynAggregate {

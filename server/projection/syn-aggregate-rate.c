@@ -152,4 +152,23 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
   syn_aggregate_lend_doubles (self, n_rows, column);
 }
 
-const SynAggregateOps syn_aggregate_rate = { .setup = setup, .update = update, .merge = merge, .lend = lend };
+static gboolean
+load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  const Ring *rings = self->vectors[RINGS].data;
+
+  for (guint row = 0; row < n_rows; row++)
+    {
+      gboolean seen = syn_bit_get (syn_aggregate_seen (self), row);
+
+      if (seen ? !self->has_newest || rings[row].newest_us > self->newest_us || rings[row].newest != divide_down (rings[row].newest_us, bucket_us (self))
+               : rings[row].newest_us != 0 || rings[row].newest != 0)
+        return FALSE;
+      for (guint slot = 0; slot < N_SLOTS; slot++)
+        if (!seen && rings[row].slots[slot] != 0)
+          return FALSE;
+    }
+  return TRUE;
+}
+
+const SynAggregateOps syn_aggregate_rate = { .setup = setup, .update = update, .merge = merge, .lend = lend, .load = load };

@@ -47,11 +47,28 @@ count_lend (SynAggregate *self, guint n_rows G_GNUC_UNUSED, ReplicaColumn *colum
   column->validity = NULL;
 }
 
+/* With room to count on. */
+static gboolean
+are_counts (const SynAggregate *self, guint vector, guint n_rows)
+{
+  for (guint row = 0; row < n_rows; row++)
+    if (((const guint64 *) self->vectors[vector].data)[row] >> 62 != 0)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+count_load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  return are_counts (self, COUNTS, n_rows);
+}
+
 const SynAggregateOps syn_aggregate_count = {
   .setup = count_setup,
   .update = count_update,
   .merge = count_merge,
   .lend = count_lend,
+  .load = count_load,
 };
 
 /* ---- sum, mean ---- */
@@ -235,7 +252,19 @@ sum_lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
     lend_sums_int64 (self, n_rows, column);
 }
 
-const SynAggregateOps syn_aggregate_sum = { .setup = sum_setup, .update = sum_update, .merge = sum_merge, .lend = sum_lend };
+static gboolean
+sum_load (SynAggregate *self, guint n_rows, const guint8 **at G_GNUC_UNUSED, const guint8 *end G_GNUC_UNUSED)
+{
+  return self->spec.kind != SYN_AGGREGATE_MEAN || are_counts (self, SUM_COUNTS, n_rows);
+}
+
+const SynAggregateOps syn_aggregate_sum = {
+  .setup = sum_setup,
+  .update = sum_update,
+  .merge = sum_merge,
+  .lend = sum_lend,
+  .load = sum_load,
+};
 
 /* ---- vwap ---- */
 

@@ -39,6 +39,12 @@ void syn_aggregate_remove (SynAggregate *self, guint row, guint last);
 void syn_aggregate_compact (SynAggregate *self, guint n_rows, gboolean tight);
 /* The results of the first @n_rows as a column, lent until the next call. Its name is not set. */
 void syn_aggregate_lend (SynAggregate *self, guint n_rows, ReplicaColumn *column);
+/* Appends the states of the first @n_rows to @out, as bytes that syn_aggregate_load() takes in any process. Text that no row uses is saved too,
+ * unless it was compacted. Errors: SYN_ERROR_TOO_LARGE (2 GiB); SYN_ERROR_INVALID: of a module whose states own memory. */
+gboolean syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GError **error);
+/* Into @self, which is new, of an equal spec. @data needs no alignment. Memory is bounded by @length. Errors: SYN_ERROR_INVALID: another aggregate's,
+ * cut short or damaged; then @self may only be freed. */
+gboolean syn_aggregate_load (SynAggregate *self, const guint8 *data, gsize length, guint *n_rows, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynAggregate, syn_aggregate_free)
 

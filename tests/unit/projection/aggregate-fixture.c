@@ -238,7 +238,7 @@ geomean_check (gconstpointer state)
 {
   const Geomean *self = state;
 
-  return self->n >= 0 && self->n_bad >= 0;
+  return (self->n | self->n_bad) >> 62 == 0;
 }
 
 void

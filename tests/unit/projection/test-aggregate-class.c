@@ -203,6 +203,7 @@ test_owned (void)
   };
   g_autoptr (GError) error = NULL;
   g_autoptr (SynAggregate) aggregate = NULL, part = NULL;
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autoptr (TestColumn) values = test_column_parse (REPLICA_TYPE_DECIMAL, 2, 8, "5 1 3 - 9 2");
   const ReplicaColumn *arguments[] = { &values->column };
   const guint32 events[] = { 0, 1, 2, 3, 4, 5 }, rows[] = { 0, 0, 0, 0, 1, 1 }, more[] = { 40, 0, 0, 0, 1, 1 }, back[] = { 1, 0 };
@@ -223,6 +224,9 @@ test_owned (void)
   syn_aggregate_remove (aggregate, 0, 1);
   removed = test_aggregate_results (aggregate, 2);
   g_assert_cmpstr (removed, ==, "3.00 -");
+  g_assert_false (syn_aggregate_save (aggregate, 2, bytes, &error));
+  g_assert_error (error, SYN_ERROR, SYN_ERROR_INVALID);
+  g_assert_cmpstr (error->message, ==, "the aggregate middle() cannot be saved: its states own memory");
   syn_aggregate_clear (aggregate, events, 1);
   syn_aggregate_update (aggregate, arguments, NULL, events, (const guint32[]) { 1 }, 1);
   cleared = test_aggregate_results (aggregate, 2);

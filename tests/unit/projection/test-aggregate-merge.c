@@ -221,6 +221,51 @@ test_rows (void)
     }
 }
 
+/* ---- saved ---- */
+
+/* What is loaded shows the same, and goes on as what was saved; each prefix of it is refused, and so is another aggregate's. */
+static void
+test_save (void)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (12);
+
+  for (guint kind = 0; kind < G_N_ELEMENTS (kinds); kind++)
+    for (guint n = 0; n < 90; n += 30)
+      {
+        const char *call = kinds[kind].call;
+        g_autoptr (TestEvents) events = test_events_new (rand, 2 * n + 1);
+        g_autofree guint32 *rows = g_new0 (guint32, events->n);
+        g_autoptr (SynAggregate) saved = test_aggregate_new (call), loaded = test_aggregate_new (call), other = test_aggregate_new ("sum(p)");
+        g_autoptr (GByteArray) bytes = g_byte_array_new ();
+        g_autoptr (GError) error = NULL;
+        guint n_rows = 99, n_expected = n == 0 ? 0 : 5;
+
+        for (guint i = 0; i < events->n; i++)
+          rows[i] = (guint32) g_rand_int_range (rand, 0, 4);
+        test_aggregate_add (saved, call, events, 0, n, rows);
+        g_byte_array_append (bytes, (const guint8 *) "x", 1); /* so that nothing is aligned */
+        syn_aggregate_save (saved, n_expected, bytes, &error);
+        g_assert_no_error (error);
+        syn_aggregate_load (loaded, bytes->data + 1, bytes->len - 1, &n_rows, &error);
+        g_assert_no_error (error);
+        g_assert_cmpuint (n_rows, ==, n_expected);
+        test_aggregate_assert_equal (loaded, saved, 5, 0);
+        test_aggregate_add (saved, call, events, n, events->n, rows);
+        test_aggregate_add (loaded, call, events, n, events->n, rows);
+        test_aggregate_assert_equal (loaded, saved, 5, 0);
+
+        g_assert_false (syn_aggregate_load (other, bytes->data + 1, bytes->len - 1, &n_rows, &error));
+        g_assert_nonnull (strstr (error->message, "it is of another aggregate"));
+        for (guint length = 0; length < bytes->len - 1; length += 1 + length / 16)
+          {
+            g_autoptr (SynAggregate) cut = test_aggregate_new (call);
+            g_autofree guint8 *copy = g_memdup2 (bytes->data + 1, MAX (length, 1));
+
+            g_assert_false (syn_aggregate_load (cut, copy, length, &n_rows, NULL));
+          }
+      }
+}
+
 /* ---- what the kinds mean, against loops that keep every event ---- */
 
 static gboolean
@@ -464,6 +509,7 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/aggregate-merge/const", test_const);
   g_test_add_func ("/aggregate-merge/rows", test_rows);
+  g_test_add_func ("/aggregate-merge/save", test_save);
   g_test_add_func ("/aggregate-merge/stddev", test_stddev_by_definition);
   g_test_add_func ("/aggregate-merge/ewma", test_ewma_by_definition);
   g_test_add_func ("/aggregate-merge/rate", test_rate_by_definition);

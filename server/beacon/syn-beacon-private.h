@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 #define SYN_BEACON_LIFE_MS (2 * SYN_BEACON_HOLD_MS)
 #define SYN_BEACON_GUARD_MS 100    /* before it asks again, when the owner ended a hold early with nothing new */
 #define SYN_BEACON_AHEAD_MS 100    /* how long a waiter that holds a newer snapshot than the beacon waits for it to come */
+#define SYN_BEACON_REPOLL_MS 1000  /* a reader that let go of its waiter with an answer comes back within this, or not */
 #define SYN_BEACON_MAX_ALIASES 16  /* spellings of one path that are known without parsing */
 #define SYN_BEACON_SLICE 256       /* answers given before other parcels of the lane get their turn */
 
@@ -41,7 +42,7 @@ struct _SynBeaconSet {
   guint n_initial, n_held;
   guint max_initial, max_held, max_beacons; /* the limits; tests lower them */
   GRand *rand;           /* (owned) */
-  SynMetric beacons, waiting, asked, answered;
+  SynMetric beacons, waiting, asked, answered, cancelled;
 };
 
 typedef enum {
@@ -66,7 +67,9 @@ struct _SynBeacon {
   guint n_readers;   /* waiters that remember it: those, and the ones that are between two polls */
   gint64 used_ms;    /* when it was last polled, or a waiter was answered */
   gint64 asked_ms;
-  SynTimer idle, guard;
+  gint64 released_ms; /* when a reader last let go of its waiter without having withdrawn */
+  SynCallHandle call; /* of the poll that is out */
+  SynTimer idle, guard, leave;
 };
 
 /* One beacon. */
@@ -78,6 +81,8 @@ void syn_beacon_live (SynBeacon *self);
 void syn_beacon_die (SynBeacon *self);
 /* Links @waiter or makes it ready; asks the owner when it must. */
 void syn_beacon_park (SynBeacon *self, SynWaiter *waiter, guint hold_ms);
+/* A reader withdrew: takes the poll that is out back when no other is left, at once or when those that may come back have not. */
+void syn_beacon_left (SynBeacon *self);
 /* What @waiter is told now. */
 SynAnswer syn_beacon_answer (SynBeacon *self, SynWaiter *waiter, GError **error);
 

@@ -46,6 +46,8 @@ register_metrics (SynBeaconSet *self)
   self->beacons = beacons_metric ();
   self->waiting = waiting_metric ();
   self->asked = syn_metric_register (SYN_METRIC_COUNTER, "beacon_polls_total", "Polls of beacons at the owners of snapshots");
+  self->cancelled = syn_metric_register (SYN_METRIC_COUNTER, "beacon_polls_cancelled_total",
+                                         "Polls of beacons taken back, for their last reader withdrew");
   self->answered = syn_metric_register (SYN_METRIC_COUNTER, "polls_answered_total", "Reactive polls answered");
 }
 
@@ -340,7 +342,7 @@ resolve (SynBeaconSet *self, const char *path)
 
 /* Makes @beacon (transfer full) (nullable) the one that @waiter remembers. */
 static void
-remember (SynWaiter *waiter, SynBeacon *beacon)
+remember (SynWaiter *waiter, SynBeacon *beacon, gboolean withdraws)
 {
   SynBeacon *had = waiter->beacon;
 
@@ -350,6 +352,13 @@ remember (SynWaiter *waiter, SynBeacon *beacon)
   if (had == NULL)
     return;
   had->n_readers--;
+  if (!had->set->ended)
+    {
+      if (withdraws)
+        syn_beacon_left (had);
+      else
+        had->released_ms = syn_lane_now_ms (had->set->lane);
+    }
   syn_beacon_unref (had);
 }
 
@@ -375,7 +384,7 @@ choose_beacon (SynBeaconSet *self, SynWaiter *waiter, const char *path)
     return;
   else /* it died while the waiter was away */
     found = find_or_make (self, NULL, had->type, had->path);
-  remember (waiter, found);
+  remember (waiter, found, TRUE);
 }
 
 /**
@@ -402,7 +411,7 @@ syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, Re
     {
       /* The path is not looked at, only kept for the next time. */
       if (waiter->beacon == NULL || path != NULL)
-        remember (waiter, no_beacon (self, path, g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "a first poll needs a path")));
+        remember (waiter, no_beacon (self, path, g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "a first poll needs a path")), TRUE);
       count_in (waiter);
       syn_waiter_make_ready (waiter, self->drained ? SYN_WAITER_READY_UNAVAILABLE : SYN_WAITER_READY_OVERLOADED);
       return;
@@ -428,7 +437,14 @@ void
 syn_waiter_forget (SynWaiter *waiter)
 {
   syn_waiter_cancel (waiter);
-  remember (waiter, NULL);
+  remember (waiter, NULL, FALSE);
+}
+
+void
+syn_waiter_withdraw (SynWaiter *waiter)
+{
+  syn_waiter_cancel (waiter);
+  remember (waiter, NULL, TRUE);
 }
 
 /* ---- drain ---- */

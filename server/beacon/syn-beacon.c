@@ -6,6 +6,11 @@
  * next waiter, whatever its token, is answered only after the owner was asked with hold 0 (ASKING). The poll after a new
  * snapshot goes out at once when somebody waited for that one: they will be back.
  *
+ * When its last reader withdraws (rather than being answered and on its way back), the poll that is out is taken back: a
+ * filter that changes with each key leaves no question behind that is still being answered. The beacon itself stays for its
+ * two holds, with what it holds, and asks no more. Readers over HTTP let go with each answer and come back with a new waiter: for
+ * so long (SYN_BEACON_REPOLL_MS) a withdrawal beside them takes nothing back.
+ *
  * Tokens only go forward: a snapshot that is not newer than the one held is refused, as an error.
  *
  * Runs on its lane. Rejected: answering from an old snapshot while asking (a reader would be shown the past as the present),
@@ -29,6 +34,7 @@ syn_beacon_new (SynBeaconSet *set, const char *type, char *path)
   SynBeacon *self = g_new0 (SynBeacon, 1);
 
   self->refs = 1;
+  self->released_ms = G_MININT32; /* never */
   self->set = syn_beacon_set_ref (set);
   self->type = type;
   self->path = path;
@@ -107,6 +113,7 @@ syn_beacon_die (SynBeacon *self)
   self->alive = FALSE;
   syn_lane_disarm (set->lane, &self->idle);
   syn_lane_disarm (set->lane, &self->guard);
+  syn_lane_disarm (set->lane, &self->leave);
   for (guint i = 0; self->aliases != NULL && i < self->aliases->len; i++)
     g_hash_table_remove (set->by_raw, self->aliases->pdata[i]);
   g_clear_pointer (&self->aliases, g_ptr_array_unref);
@@ -228,11 +235,40 @@ ask (SynBeacon *self, SynBeaconPoll poll)
     .timeout_ms = question->hold_ms + SYN_BEACON_MARGIN_MS,
     .reply = poll_reply,
     .user_data = syn_beacon_ref (self),
+    .handle = &self->call,
   };
   self->poll = poll;
   self->asked_ms = syn_lane_now_ms (lane);
   syn_metric_add (lane, self->set->asked, 1);
   syn_call (lane, &call);
+}
+
+/* ---- nobody is left ---- */
+
+static void
+leave_cb (SynTimer *timer, gpointer user_data)
+{
+  syn_beacon_left (user_data);
+}
+
+void
+syn_beacon_left (SynBeacon *self)
+{
+  SynLane *lane = self->set->lane;
+  gint64 left_ms = self->released_ms + SYN_BEACON_REPOLL_MS - syn_lane_now_ms (lane);
+
+  if (self->n_readers > 0 || self->poll == SYN_BEACON_QUIET || !self->alive)
+    return;
+  if (left_ms > 0)
+    {
+      if (!syn_timer_is_armed (&self->leave))
+        syn_lane_arm (lane, &self->leave, (guint) left_ms, leave_cb, self);
+      return;
+    }
+  syn_call_cancel (&self->call);
+  self->poll = SYN_BEACON_QUIET;
+  syn_metric_add (lane, self->set->cancelled, 1);
+  syn_beacon_unref (self); /* the poll's */
 }
 
 /* ---- waiters ---- */

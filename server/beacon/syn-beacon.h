@@ -41,7 +41,11 @@ SynBeaconSet *syn_beacon_set_for_lane (SynLane *lane);
  * later, always exactly once, unless cancelled. */
 void syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, ReplicaToken token, guint hold_ms, SynWaiterFunc func);
 void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
-void syn_waiter_forget (SynWaiter *waiter);  /* cancel, and let go of the beacon: before the waiter's memory goes */
+/* Cancel, and let go of the beacon: before the waiter's memory goes. Its reader may well come back with another waiter. */
+void syn_waiter_forget (SynWaiter *waiter);
+/* The same, but its reader has gone: when no other is left, the beacon takes its own poll back, so that nobody makes a
+ * snapshot for nobody. */
+void syn_waiter_withdraw (SynWaiter *waiter);
 /* Answers every waiter (UNAVAILABLE) and lets go of all: when the lane drains. */
 void syn_beacon_set_drain (SynBeaconSet *self);
 /* For /v1/status: counts over all lanes; any thread. */

@@ -197,7 +197,10 @@ poll_end (SynHttpRequest *request, SynHttpEnd why)
 {
   Poll *self = (Poll *) request;
 
-  syn_waiter_cancel (&self->waiter);
+  if (why == SYN_HTTP_END_LEFT)
+    syn_waiter_withdraw (&self->waiter);
+  else
+    syn_waiter_cancel (&self->waiter);
   if (why == SYN_HTTP_END_LEFT && !replica_token_equal (self->waiter.token, REPLICA_TOKEN_NONE))
     respond_unchanged (self, self->waiter.token); /* a client may end its side only, and still read */
   else
@@ -213,7 +216,7 @@ poll_gone (SynHttpRequest *request)
 {
   Poll *self = (Poll *) request;
 
-  syn_waiter_cancel (&self->waiter);
+  syn_waiter_withdraw (&self->waiter);
   poll_finish (self);
 }
 

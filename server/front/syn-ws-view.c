@@ -142,7 +142,7 @@ add_view (SynWsConn *conn, guint32 id)
 static void
 free_view (SynWsView *self)
 {
-  syn_waiter_forget (&self->waiter);
+  syn_waiter_withdraw (&self->waiter);
   g_free (self);
 }
 

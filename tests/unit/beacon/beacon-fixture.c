@@ -42,6 +42,7 @@ owner_publish (Owner *self)
   self->snapshot = make_snapshot (syn_grain_get_key (self->grain), world.newest);
   while ((message = syn_message_list_pop (&self->kept)) != NULL)
     {
+      world.n_out--;
       syn_grain_release (self->grain);
       syn_message_reply (message, replica_snapshot_ref (self->snapshot), (GDestroyNotify) replica_snapshot_unref);
     }
@@ -71,8 +72,24 @@ owner_hold_over (SynTimer *timer, gpointer user_data)
   Owner *self = *syn_message_get_slot (message);
 
   syn_message_list_remove (&self->kept, message);
+  world.n_out--;
   syn_grain_release (self->grain);
   syn_message_reply (message, NULL, NULL);
+}
+
+/* The beacon has taken its poll back. */
+static void
+owner_cancelled (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  Owner *self = state;
+  g_autoptr (GError) error = g_error_new_literal (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "taken back");
+
+  syn_message_list_remove (&self->kept, message);
+  syn_lane_disarm (syn_grain_get_lane (grain), syn_message_get_timer (message));
+  world.n_out--;
+  world.n_cancelled++;
+  syn_grain_release (grain);
+  syn_message_fail (message, error);
 }
 
 static void
@@ -98,6 +115,7 @@ owner_poll (Owner *self, SynMessage *message)
   else
     {
       syn_message_list_push (&self->kept, message);
+      world.n_out++;
       syn_grain_hold (self->grain);
       *syn_message_get_slot (message) = self;
       if (world.manner != SILENT)
@@ -125,7 +143,10 @@ owner_deactivate (SynGrain *grain, gpointer state)
   SynMessage *message;
 
   while ((message = syn_message_list_pop (&self->kept)) != NULL)
-    syn_message_reply (message, NULL, NULL);
+    {
+      world.n_out--;
+      syn_message_reply (message, NULL, NULL);
+    }
   g_clear_pointer (&self->snapshot, replica_snapshot_unref);
   g_free (self);
 }
@@ -133,6 +154,7 @@ owner_deactivate (SynGrain *grain, gpointer state)
 static const SynGrainType owner_type = {
   .name = "owner", .idle_age_ms = 3600000, .reentrant = TRUE,
   .activate = owner_activate, .receive = owner_receive, .deactivate = owner_deactivate,
+  .cancelled = owner_cancelled,
 };
 
 /* Paths are the same whatever their case; those with a '!' are malformed. */

@@ -17,6 +17,7 @@ typedef enum { FAITHFUL, SILENT, HASTY, BACKWARD } Manner;
 /* What the owners saw, and how they behave; reset by fixture_setup(). */
 typedef struct {
   guint n_polls, n_asking, max_out; /* all; with hold 0; the most that were held at once */
+  guint n_out, n_cancelled;         /* held now, by all owners; taken back */
   int error;                        /* polls fail with it when not 0 */
   Manner manner;
   guint n_resolved;

@@ -122,21 +122,24 @@ json_time (const char *record, gsize length, const char *name, gint64 *time_us)
 }
 
 gboolean
+ctl_pace_find_column (const char *header, const char *field, int *column, GError **error)
+{
+  *column = csv_find (header, field);
+  if (*column < 0)
+    g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID, "the header has no column \"%s\"", field);
+  return *column >= 0;
+}
+
+gboolean
 ctl_pace_read_time (
-    const char *record, gsize length, const char *header, const char *field, gint64 *time_us, GError **error)
+    const char *record, gsize length, int column, const char *field, gint64 *time_us, GError **error)
 {
   gboolean read;
 
-  if (header != NULL)
+  if (column >= 0)
     {
-      int index = csv_find (header, field);
-      g_autofree char *text = index >= 0 ? csv_field (record, length, (guint) index) : NULL;
+      g_autofree char *text = csv_field (record, length, (guint) column);
 
-      if (index < 0)
-        {
-          g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID, "the header has no column \"%s\"", field);
-          return FALSE;
-        }
       read = text != NULL && time_of_text (text, time_us);
     }
   else

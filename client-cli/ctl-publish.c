@@ -26,7 +26,8 @@ typedef struct
   char *header; /* (owned) (nullable) CSV: the first line, with its line end */
   CtlPace pace; /* speed 0: max */
   const char *time_field;
-  gint64 batch; /* lines; 0: as many as go in */
+  int time_column; /* CSV: of it; -1 */
+  gint64 batch;    /* lines at most */
 
   GByteArray *chunk; /* (owned) without the header */
   gint64 n_lines;
@@ -34,6 +35,7 @@ typedef struct
 
   guint64 accepted;
   guint64 sequence;
+  gboolean has_asked; /* the server has told the sequence */
 
   gboolean done; /* the request in flight */
   gboolean published;
@@ -72,15 +74,13 @@ published_cb (GObject *object, GAsyncResult *result, gpointer user_data)
     }
 }
 
-/* Sends the chunk, if there is one, until it is taken. */
+/* Sends the chunk, even an empty one, until it is taken. */
 static gboolean
-publish_chunk (Publish *self, GError **error)
+publish_request (Publish *self, GError **error)
 {
   g_autoptr (GByteArray) whole = g_byte_array_new ();
   g_autoptr (GBytes) body = NULL;
 
-  if (self->n_lines == 0)
-    return TRUE;
   if (self->header != NULL)
     g_byte_array_append (whole, (const guint8 *) self->header, (guint) strlen (self->header));
   g_byte_array_append (whole, self->chunk->data, self->chunk->len);
@@ -93,7 +93,10 @@ publish_chunk (Publish *self, GError **error)
       while (!self->done)
         ctl_iterate ();
       if (self->published)
-        break;
+        {
+          self->has_asked = TRUE;
+          break;
+        }
       if (!g_error_matches (self->error, REPLICA_ERROR, REPLICA_ERROR_OVERLOADED))
         {
           g_propagate_error (error, g_steal_pointer (&self->error));
@@ -107,6 +110,12 @@ publish_chunk (Publish *self, GError **error)
   return TRUE;
 }
 
+static gboolean
+publish_chunk (Publish *self, GError **error)
+{
+  return self->n_lines == 0 || publish_request (self, error);
+}
+
 /* Replay: waits until the event is due, after what was due before it has been sent. */
 static gboolean
 publish_wait_due (Publish *self, const char *record, gsize length, guint64 line, GError **error)
@@ -114,7 +123,7 @@ publish_wait_due (Publish *self, const char *record, gsize length, guint64 line,
   g_autoptr (GError) wrong = NULL;
   gint64 time_us;
 
-  if (!ctl_pace_read_time (record, length, self->header, self->time_field, &time_us, &wrong))
+  if (!ctl_pace_read_time (record, length, self->time_column, self->time_field, &time_us, &wrong))
     {
       if (!publish_chunk (self, error)) /* what came before is good */
         return FALSE;
@@ -148,12 +157,17 @@ publish_record (Publish *self, const char *record, gsize length, guint64 line, G
           return FALSE;
         }
       self->header = g_strdup_printf ("%.*s%s", (int) length, record, ended ? "" : "\n");
+      if (self->pace.speed > 0 && !ctl_pace_find_column (self->header, self->time_field, &self->time_column, error))
+        {
+          g_prefix_error (error, "%s:1: ", self->name);
+          return FALSE;
+        }
       return TRUE;
     }
   if (self->pace.speed > 0 && blank < length && !publish_wait_due (self, record, length, line, error))
     return FALSE;
   if (self->n_lines > 0
-      && (self->chunk->len + length > CHUNK_BYTES || (self->batch > 0 && self->n_lines >= self->batch))
+      && (self->chunk->len + length > CHUNK_BYTES || self->n_lines >= self->batch)
       && !publish_chunk (self, error))
     return FALSE;
   if (self->n_lines == 0)
@@ -185,7 +199,8 @@ publish_all (Publish *self, int fd, GError **error)
             return FALSE;
           break;
         case CTL_LINES_END:
-          return publish_chunk (self, error);
+          /* Where there is not one event, whether there is such a source, and its sequence, the server says. */
+          return self->n_lines == 0 && self->has_asked ? TRUE : publish_request (self, error);
         default:
           /* What came before the line that cannot be read is good. */
           {
@@ -249,7 +264,7 @@ ctl_publish (const char *server, int argc, char **argv)
   g_autofree char *speed_text = NULL;
   g_autofree char *time_field = NULL;
   g_autoptr (GError) error = NULL;
-  Publish self = { 0 };
+  Publish self = { .time_column = -1, .batch = G_MAXINT64 };
   const GOptionEntry entries[] = {
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format_text,
       "ndjson or csv with a header line (default: by the file's name)", "FORMAT" },
@@ -272,7 +287,7 @@ ctl_publish (const char *server, int argc, char **argv)
   file = argc > 2 && strcmp (argv[2], "-") != 0 ? argv[2] : NULL;
   if (!parse_format (format_text, file, &self.csv) || !parse_speed (speed_text, time_field, &self.pace.speed))
     return CTL_USAGE;
-  if (self.batch < 0)
+  if (self.batch < 1)
     {
       ctl_say ("--batch %" G_GINT64_FORMAT ": expected a positive number", self.batch);
       return CTL_USAGE;

@@ -23,10 +23,12 @@ void
 ctl_table_print (const CtlTable *table, FILE *out)
 {
   g_autofree guint *widths = g_new0 (guint, table->n_columns + 1);
+  g_autofree gboolean *are_numbers = g_new0 (gboolean, table->n_columns + 1);
   g_autoptr (GString) cell = g_string_new (NULL);
 
   for (guint c = 0; c < table->n_columns; c++)
     {
+      are_numbers[c] = table->is_number (table->data, c);
       g_string_truncate (cell, 0);
       ctl_append_safe (cell, table->header (table->data, c), strlen (table->header (table->data, c)), FALSE);
       widths[c] = ctl_text_width (cell->str);
@@ -41,14 +43,14 @@ ctl_table_print (const CtlTable *table, FILE *out)
     {
       g_string_truncate (cell, 0);
       ctl_append_safe (cell, table->header (table->data, c), strlen (table->header (table->data, c)), FALSE);
-      put (cell->str, widths[c], table->is_number (table->data, c), c + 1 == table->n_columns, out);
+      put (cell->str, widths[c], are_numbers[c], c + 1 == table->n_columns, out);
     }
   for (guint r = 0; r < table->n_rows; r++)
     for (guint c = 0; c < table->n_columns; c++)
       {
         g_string_truncate (cell, 0);
         table->append_cell (table->data, r, c, cell);
-        put (cell->str, widths[c], table->is_number (table->data, c), c + 1 == table->n_columns, out);
+        put (cell->str, widths[c], are_numbers[c], c + 1 == table->n_columns, out);
       }
 }
 

@@ -63,7 +63,7 @@ snapshot_cb (ReplicaView *view, ReplicaSnapshot *snapshot, ReplicaDiff *diff, gp
   watch->n_seen++;
   if (ctl_flush () != CTL_OK)
     watch->status = CTL_ERROR;
-  else if (watch->count > 0 && watch->n_seen >= watch->count)
+  else if (watch->n_seen >= watch->count)
     watch->status = CTL_OK;
 }
 
@@ -106,7 +106,7 @@ ctl_watch (const char *server, int argc, char **argv)
   g_autoptr (ReplicaLink) link = NULL;
   g_autoptr (ReplicaView) view = NULL;
   g_autoptr (GError) error = NULL;
-  Watch watch = { .status = -1 };
+  Watch watch = { .status = -1, .count = G_MAXINT64 };
   const GOptionEntry entries[] = {
     { "count", 'n', 0, G_OPTION_ARG_INT64, &watch.count, "Stop after N snapshots", "N" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format_text, "table (default), json (a line each) or csv",
@@ -119,7 +119,7 @@ ctl_watch (const char *server, int argc, char **argv)
                   entries, &server, &argc, &argv, 1, 1)
       || !ctl_parse_format (format_text, TRUE, &watch.format))
     return CTL_USAGE;
-  if (watch.count < 0)
+  if (watch.count < 1)
     {
       ctl_say ("--count %" G_GINT64_FORMAT ": expected a positive number", watch.count);
       return CTL_USAGE;

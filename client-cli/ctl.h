@@ -88,7 +88,7 @@ typedef struct
   guint n_columns;
   gpointer data;
   const char *(*header) (gpointer data, guint column);
-  gboolean (*is_number) (gpointer data, guint column);
+  gboolean (*is_number) (gpointer data, guint column); /* asked once a column: it may look at every row */
   void (*append_cell) (gpointer data, guint row, guint column, GString *out); /* terminal-safe */
 } CtlTable;
 
@@ -121,10 +121,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtlLines, ctl_lines_free)
 
 /* ctl-pace.c */
 
-/* The event's time in µs, of a record: FALSE with an error. @header: CSV: the header line; NULL: NDJSON.
+/* Where the field stands in the records of a CSV file, from its header line: FALSE with an error. */
+gboolean ctl_pace_find_column (const char *header, const char *field, int *column, GError **error);
+/* The event's time in µs, of a record: FALSE with an error. @column: CSV: where it stands; -1: NDJSON.
  * Times are RFC 3339 text, or numbers since 1970 in s, ms, µs or ns, told apart by their size. */
 gboolean ctl_pace_read_time (
-    const char *record, gsize length, const char *header, const char *field, gint64 *time_us, GError **error);
+    const char *record, gsize length, int column, const char *field, gint64 *time_us, GError **error);
 
 /* A replay: when an event is due. */
 typedef struct

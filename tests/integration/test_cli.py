@@ -187,6 +187,15 @@ class Reading(Cli):
                 self.assertIn(b'"nothing"', done.stderr)
                 self.assertEqual(done.stderr.count(b"\n"), 1)
 
+    def test_nothing_to_publish(self):
+        """Not an event: whether there is such a source, and how far it is, the server says all the same."""
+        done = self.ctl("publish", "nope", "/dev/null", status=1)
+        self.assertEqual(done.stdout, b"")
+        self.assertIn(b'no source "nope"', done.stderr)
+        self.assertIn(b"/v1/sources", done.stderr)
+        sequence = json.loads(self.silo.publish("s", "").text)["sequence"]
+        self.assertEqual(self.ctl("publish", "s", "/dev/null").stdout.decode(), f"accepted 0 sequence {sequence}\n")
+
     def test_output_that_ends(self):
         """Into a pipe that nobody reads, and a full disk: it ends, and does not say that it went well."""
         process = self.start_ctl("watch", "dir/p", "--format", "json", server=self.silo.url)

@@ -115,7 +115,7 @@ on_publish (Fake *fake)
                                             "Content-Type"),
               "text/csv")
       == 0)
-    n--;
+    n -= n > 0;
   source->sequence += n;
   answer = g_strdup_printf ("{\"accepted\":%u,\"sequence\":%u}", n, source->sequence);
   fake_respond (fake, 200, "application/json", answer);
@@ -135,6 +135,7 @@ test_publish (void)
     const char *out;
     const char *err; /* a part of it; %s stands for the file */
     const char *bodies[5];
+    guint sequence; /* of the source, before */
   } cases[] = {
     { "ndjson",
       "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n",
@@ -155,7 +156,9 @@ test_publish (void)
       "accepted 3 sequence 3\n",
       "",
       { "h,price\n1,1\n2,2\n", "h,price\n3,3\n" } },
-    { "csv", "h,price\n", "", 0, NULL, 0, "accepted 0 sequence 0\n", "", { NULL } },
+    /* Nothing to publish: but whether there is such a source, and how far it is, only the server knows. */
+    { "csv", "h,price\n", "", 0, NULL, 0, "accepted 0 sequence 7\n", "", { "h,price\n" }, 7 },
+    { "csv", "h,bad\n", "", 0, "bad", 1, "", "%s:1: field price", { "h,bad\n" } },
     { "txt",
       "h,price\n1,1\n",
       "--format csv",
@@ -165,7 +168,8 @@ test_publish (void)
       "accepted 1 sequence 1\n",
       "",
       { "h,price\n1,1\n" } },
-    { "ndjson", "", "", 0, NULL, 0, "accepted 0 sequence 0\n", "", { NULL } },
+    { "ndjson", "", "", 0, NULL, 0, "accepted 0 sequence 7\n", "", { "" }, 7 },
+    { "csv", "t\n1\n", "--speed 9 --time u", 0, NULL, 1, "", "%s:1: the header has no column \"u\"", { NULL } },
     /* Refused for want of room: sent again, and no other before it. */
     { "ndjson",
       "1\n2\n",
@@ -240,7 +244,8 @@ test_publish (void)
       Fake *fake = fake_new ();
       Source source = { .bodies = g_ptr_array_new_with_free_func (g_free),
                         .n_overloaded = cases[i].n_overloaded,
-                        .fail_at = cases[i].fail_at };
+                        .fail_at = cases[i].fail_at,
+                        .sequence = cases[i].sequence };
       g_autofree char *template = g_strdup_printf ("synoptic-XXXXXX.%s", cases[i].suffix);
       g_autofree char *file = NULL;
       g_autofree char *line = NULL;
@@ -337,6 +342,7 @@ test_documents (void)
     { ctl_get, "get --nonsense a", { NULL }, 2, "", NULL },
     { ctl_get, "get -f json a --server nonsense", { NULL }, 1, "", NULL },
     { ctl_watch, "watch a --count -1", { NULL }, 2, "", NULL },
+    { ctl_watch, "watch a -n 0", { NULL }, 2, "", "synopticctl: --count 0: expected a positive number\n" },
     { ctl_publish, "publish", { NULL }, 2, "", NULL },
     { ctl_publish,
       "publish trades /nowhere/at/all",
@@ -349,6 +355,7 @@ test_documents (void)
     { ctl_publish, "publish trades - --speed fast --time t", { NULL }, 2, "", NULL },
     { ctl_publish, "publish trades - --format xml", { NULL }, 2, "", NULL },
     { ctl_publish, "publish trades - --batch -1", { NULL }, 2, "", NULL },
+    { ctl_publish, "publish trades - --batch 0", { NULL }, 2, "", "synopticctl: --batch 0: expected a positive number\n" },
     { ctl_status,
       "status",
       { "/v1/status?", "application/json", "200", "{\"ready\":true,\"lanes\":2}" },

@@ -34,6 +34,7 @@ configure() {
   local dir=$1
   shift
   if [ -f "$dir/build.ninja" ]; then
+    [ $# -gt 0 ] || return 0 # without options it would print them all, which takes its time
     meson configure "$dir" "$@" >/dev/null
   else
     meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; rm -f "$dir.log"; return 1; }

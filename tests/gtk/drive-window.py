@@ -89,9 +89,11 @@ class Server:
 
 
 class Window:
-    def __init__(self, program, url):
+    def __init__(self, program, url, directory):
         self.grid = None
-        self.process = subprocess.Popen([program, '--server', url])
+        self.errors = os.path.join(directory, 'errors')
+        with open(self.errors, 'w', encoding='utf-8') as errors:
+            self.process = subprocess.Popen([program, '--server', url], stderr=errors)
 
     def open(self):
         # The window first: whoever looks at the bus while the program comes up on it may never see it.
@@ -145,16 +147,21 @@ class Window:
     def type(self, text):
         subprocess.run(['xdotool', 'type', '--delay', '60', text], check=True)
 
+    def said(self):
+        with open(self.errors, encoding='utf-8', errors='replace') as errors:
+            return errors.read()
+
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        sys.stderr.write(self.said())
 
 
 def drive(program, server, shot):
     server.start()
     url = f'http://127.0.0.1:{server.port}'
-    window = Window(program, url)
+    window = Window(program, url, server.directory)
     try:
         window.open()
         titles = wait('a grid', lambda: [node.name for node in window.all()
@@ -253,6 +260,9 @@ def drive(program, server, shot):
         status = wait('the end', lambda: window.process.poll() is not None and str(window.process.returncode))
         assert status == '0', f'exit status {status}'
         passed('Ctrl+Q quits, with status 0')
+        complaints = re.findall(r'.*(?:Gtk|Gdk|Gsk|GLib|GLib-GObject|Adwaita)-(?:WARNING|CRITICAL).*', window.said())
+        assert not complaints, complaints
+        passed('nothing was wrong to the toolkit')
     finally:
         window.kill()
 

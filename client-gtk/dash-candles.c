@@ -26,17 +26,14 @@ typedef struct
 
 struct _DashCandles
 {
-  GtkWidget parent_instance;
+  DashChart parent_instance;
   GArray *bars; /* (element-type Bar) (owned): by time */
   gint64 step_us;
   int decimals;
-  char *title; /* (owned) (nullable) */
-  gboolean is_hovered;
-  double x, y;
   gint64 cursor_us; /* the bar that the keyboard is on, G_MININT64: none */
 };
 
-G_DEFINE_FINAL_TYPE (DashCandles, dash_candles, GTK_TYPE_WIDGET)
+G_DEFINE_FINAL_TYPE (DashCandles, dash_candles, DASH_TYPE_CHART)
 
 GtkWidget *
 dash_candles_new (void)
@@ -79,24 +76,21 @@ is_of_first_key (ReplicaSnapshot *snapshot, guint row)
   return TRUE;
 }
 
-static void
-update_label (DashCandles *self)
+static char *
+dash_candles_dup_label (DashChart *chart, const char *title)
 {
-  g_autofree char *label = NULL;
+  DashCandles *self = DASH_CANDLES (chart);
   char price[REPLICA_FORMAT_TEXT_MAX], when[64];
+  const Bar *last;
 
+  if (title == NULL)
+    title = "Candles";
   if (self->bars->len == 0)
-    label = g_strdup_printf ("%s: no bars", self->title != NULL ? self->title : "Candles");
-  else
-    {
-      const Bar *last = &g_array_index (self->bars, Bar, self->bars->len - 1);
-
-      label = g_strdup_printf ("%s: %u bars, last close %s at %s UTC",
-                               self->title != NULL ? self->title : "Candles", self->bars->len,
-                               replica_format_double (last->close, self->decimals, price),
-                               replica_format_time (last->time_us, FALSE, FALSE, when));
-    }
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
+    return g_strdup_printf ("%s: no bars", title);
+  last = &g_array_index (self->bars, Bar, self->bars->len - 1);
+  return g_strdup_printf ("%s: %u bars, last close %s at %s UTC", title, self->bars->len,
+                          replica_format_double (last->close, self->decimals, price),
+                          replica_format_time (last->time_us, FALSE, FALSE, when));
 }
 
 gboolean
@@ -163,17 +157,8 @@ dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError 
                    : numbers[3]->type == REPLICA_TYPE_INT64 ? 0
                    : largest > 0 ? replica_format_decimals ((int) floor (log10 (largest)))
                                  : 2;
-  update_label (self);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  dash_chart_refresh (DASH_CHART (self));
   return TRUE;
-}
-
-void
-dash_candles_set_title (DashCandles *self, const char *title)
-{
-  g_free (self->title);
-  self->title = g_strdup (title);
-  update_label (self);
 }
 
 guint
@@ -276,11 +261,13 @@ find_bar (DashCandles *self, const DashPlot *plot, guint first, gboolean *is_poi
 {
   guint best = self->bars->len - 1;
   gint64 wanted_us;
+  double x, y;
+  gboolean is_hovered = dash_chart_get_pointer (DASH_CHART (self), &x, &y);
 
-  *is_pointed = self->is_hovered || self->cursor_us != G_MININT64;
+  *is_pointed = is_hovered || self->cursor_us != G_MININT64;
   if (!*is_pointed)
     return best;
-  wanted_us = self->is_hovered ? dash_plot_get_time (plot, self->x) - self->step_us / 2 : self->cursor_us;
+  wanted_us = is_hovered ? dash_plot_get_time (plot, x) - self->step_us / 2 : self->cursor_us;
   for (guint i = first; i < self->bars->len; i++)
     if (ABS (g_array_index (self->bars, Bar, i).time_us - wanted_us)
         < ABS (g_array_index (self->bars, Bar, best).time_us - wanted_us))
@@ -338,6 +325,7 @@ dash_candles_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 {
   DashCandles *self = DASH_CANDLES (widget);
   gboolean is_pointed;
+  double x, y;
   GdkRGBA up, down;
   const Bar *last, *bar;
   DashPlot plot;
@@ -364,24 +352,8 @@ dash_candles_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   bar = &g_array_index (self->bars, Bar, index);
   if (is_pointed)
     dash_plot_snapshot_cross (&plot, widget, snapshot, dash_plot_get_x (&plot, bar->time_us) + slot / 2,
-                              self->is_hovered ? (float) self->y : -1, bar->time_us);
+                              dash_chart_get_pointer (DASH_CHART (self), &x, &y) ? (float) y : -1, bar->time_us);
   append_readout (self, bar, bar->close < bar->open ? &down : &up, snapshot);
-}
-
-static void
-motion_cb (GtkEventControllerMotion *controller, double x, double y, DashCandles *self)
-{
-  self->is_hovered = TRUE;
-  self->x = x;
-  self->y = y;
-  gtk_widget_queue_draw (GTK_WIDGET (self));
-}
-
-static void
-leave_cb (GtkEventControllerMotion *controller, DashCandles *self)
-{
-  self->is_hovered = FALSE;
-  gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
 static gboolean
@@ -411,25 +383,11 @@ step_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
 }
 
 static void
-dash_candles_measure (GtkWidget *widget,
-                      GtkOrientation orientation,
-                      int for_size,
-                      int *minimum,
-                      int *natural,
-                      int *minimum_baseline,
-                      int *natural_baseline)
-{
-  *minimum = 0;
-  *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 480 : 280;
-}
-
-static void
 dash_candles_finalize (GObject *object)
 {
   DashCandles *self = DASH_CANDLES (object);
 
   g_clear_pointer (&self->bars, g_array_unref);
-  g_clear_pointer (&self->title, g_free);
   G_OBJECT_CLASS (dash_candles_parent_class)->finalize (object);
 }
 
@@ -440,9 +398,7 @@ dash_candles_class_init (DashCandlesClass *klass)
 
   G_OBJECT_CLASS (klass)->finalize = dash_candles_finalize;
   widget_class->snapshot = dash_candles_snapshot;
-  widget_class->measure = dash_candles_measure;
-  gtk_widget_class_set_css_name (widget_class, "dashchart");
-  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
+  DASH_CHART_CLASS (klass)->dup_label = dash_candles_dup_label;
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Left, 0, step_cb, "i", -1);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Right, 0, step_cb, "i", 1);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Escape, 0, step_cb, "i", 0);
@@ -451,15 +407,6 @@ dash_candles_class_init (DashCandlesClass *klass)
 static void
 dash_candles_init (DashCandles *self)
 {
-  GtkEventController *motion = gtk_event_controller_motion_new ();
-
   self->bars = g_array_new (FALSE, FALSE, sizeof (Bar));
   self->cursor_us = G_MININT64;
-  g_signal_connect (motion, "motion", G_CALLBACK (motion_cb), self);
-  g_signal_connect (motion, "leave", G_CALLBACK (leave_cb), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), motion);
-  gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_hexpand (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
 }

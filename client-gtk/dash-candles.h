@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <gtk/gtk.h>
+#include "dash-chart.h"
 #include "replica.h"
 
 G_BEGIN_DECLS
@@ -12,12 +12,11 @@ G_BEGIN_DECLS
  *
  * Open-high-low-close bars over time.
  */
-G_DECLARE_FINAL_TYPE (DashCandles, dash_candles, DASH, CANDLES, GtkWidget)
+G_DECLARE_FINAL_TYPE (DashCandles, dash_candles, DASH, CANDLES, DashChart)
 
 GtkWidget *dash_candles_new (void);
 /* Fails with REPLICA_ERROR_INVALID when @snapshot does not have the columns; what was shown stays then. */
 gboolean dash_candles_set_snapshot (DashCandles *self, ReplicaSnapshot *snapshot, GError **error);
-void dash_candles_set_title (DashCandles *self, const char *title);
 guint dash_candles_get_n_bars (DashCandles *self);
 
 G_END_DECLS

@@ -21,16 +21,13 @@ typedef struct
 
 struct _DashLines
 {
-  GtkWidget parent_instance;
+  DashChart parent_instance;
   GPtrArray *series; /* (element-type Series) (owned) */
   guint n_hidden;    /* lines that there were too many of */
   int decimals;
-  char *title; /* (owned) (nullable) */
-  gboolean is_hovered;
-  double x, y;
 };
 
-G_DEFINE_FINAL_TYPE (DashLines, dash_lines, GTK_TYPE_WIDGET)
+G_DEFINE_FINAL_TYPE (DashLines, dash_lines, DASH_TYPE_CHART)
 
 /* Told apart with every kind of colour vision (Okabe and Ito), brightened for a dark ground. */
 static const GdkRGBA line_colors[] = {
@@ -143,10 +140,11 @@ compare_times (gconstpointer a, gconstpointer b, gpointer user_data)
   return replica_column_compare (time, *(const guint *) a, time, *(const guint *) b);
 }
 
-static void
-update_label (DashLines *self)
+static char *
+dash_lines_dup_label (DashChart *chart, const char *title)
 {
-  g_autoptr (GString) label = g_string_new (self->title != NULL ? self->title : "Lines");
+  DashLines *self = DASH_LINES (chart);
+  g_autoptr (GString) label = g_string_new (title != NULL ? title : "Lines");
 
   g_string_append_printf (label, ": %u lines", self->series->len);
   for (guint i = 0; i < self->series->len; i++)
@@ -159,7 +157,7 @@ update_label (DashLines *self)
       g_string_append_printf (label, ", %s %s", series->name,
                               isnan (last) ? "–" : replica_format_double (last, self->decimals, buffer));
     }
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label->str, -1);
+  return g_string_free (g_steal_pointer (&label), FALSE);
 }
 
 gboolean
@@ -228,17 +226,8 @@ dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **er
   if (self->decimals > 0)
     self->decimals = MIN (self->decimals, replica_format_decimals (largest > 0 ? (int) floor (log10 (largest))
                                                                             : REPLICA_FORMAT_MAGNITUDE_NONE));
-  update_label (self);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  dash_chart_refresh (DASH_CHART (self));
   return TRUE;
-}
-
-void
-dash_lines_set_title (DashLines *self, const char *title)
-{
-  g_free (self->title);
-  self->title = g_strdup (title);
-  update_label (self);
 }
 
 guint
@@ -385,6 +374,8 @@ static void
 dash_lines_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 {
   DashLines *self = DASH_LINES (widget);
+  double x, y;
+  gboolean is_hovered = dash_chart_get_pointer (DASH_CHART (self), &x, &y);
   gint64 time_us;
   DashPlot plot;
   cairo_t *cr;
@@ -398,13 +389,13 @@ dash_lines_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   for (guint i = 0; i < self->series->len; i++)
     draw_series (g_ptr_array_index (self->series, i), i, &plot, cr);
   cairo_destroy (cr);
-  time_us = self->is_hovered ? dash_plot_get_time (&plot, self->x) : plot.max_us;
-  if (self->is_hovered)
+  time_us = is_hovered ? dash_plot_get_time (&plot, x) : plot.max_us;
+  if (is_hovered)
     {
       const Series *series = g_ptr_array_index (self->series, 0);
 
       time_us = g_array_index (series->times, gint64, find_sample (series, time_us));
-      dash_plot_snapshot_cross (&plot, widget, snapshot, dash_plot_get_x (&plot, time_us), (float) self->y,
+      dash_plot_snapshot_cross (&plot, widget, snapshot, dash_plot_get_x (&plot, time_us), (float) y,
                                 time_us);
     }
   gtk_snapshot_push_clip (
@@ -414,67 +405,24 @@ dash_lines_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 }
 
 static void
-motion_cb (GtkEventControllerMotion *controller, double x, double y, DashLines *self)
-{
-  self->is_hovered = TRUE;
-  self->x = x;
-  self->y = y;
-  gtk_widget_queue_draw (GTK_WIDGET (self));
-}
-
-static void
-leave_cb (GtkEventControllerMotion *controller, DashLines *self)
-{
-  self->is_hovered = FALSE;
-  gtk_widget_queue_draw (GTK_WIDGET (self));
-}
-
-static void
-dash_lines_measure (GtkWidget *widget,
-                    GtkOrientation orientation,
-                    int for_size,
-                    int *minimum,
-                    int *natural,
-                    int *minimum_baseline,
-                    int *natural_baseline)
-{
-  *minimum = 0;
-  *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 480 : 280;
-}
-
-static void
 dash_lines_finalize (GObject *object)
 {
   DashLines *self = DASH_LINES (object);
 
   g_clear_pointer (&self->series, g_ptr_array_unref);
-  g_clear_pointer (&self->title, g_free);
   G_OBJECT_CLASS (dash_lines_parent_class)->finalize (object);
 }
 
 static void
 dash_lines_class_init (DashLinesClass *klass)
 {
-  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
-
   G_OBJECT_CLASS (klass)->finalize = dash_lines_finalize;
-  widget_class->snapshot = dash_lines_snapshot;
-  widget_class->measure = dash_lines_measure;
-  gtk_widget_class_set_css_name (widget_class, "dashchart");
-  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
+  GTK_WIDGET_CLASS (klass)->snapshot = dash_lines_snapshot;
+  DASH_CHART_CLASS (klass)->dup_label = dash_lines_dup_label;
 }
 
 static void
 dash_lines_init (DashLines *self)
 {
-  GtkEventController *motion = gtk_event_controller_motion_new ();
-
   self->series = g_ptr_array_new_with_free_func ((GDestroyNotify) series_free);
-  g_signal_connect (motion, "motion", G_CALLBACK (motion_cb), self);
-  g_signal_connect (motion, "leave", G_CALLBACK (leave_cb), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), motion);
-  gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_hexpand (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
 }

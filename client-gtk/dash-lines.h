@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <gtk/gtk.h>
+#include "dash-chart.h"
 #include "replica.h"
 
 G_BEGIN_DECLS
@@ -14,13 +14,12 @@ G_BEGIN_DECLS
  *
  * Numeric columns over time, at most %DASH_LINES_MAX lines.
  */
-G_DECLARE_FINAL_TYPE (DashLines, dash_lines, DASH, LINES, GtkWidget)
+G_DECLARE_FINAL_TYPE (DashLines, dash_lines, DASH, LINES, DashChart)
 
 GtkWidget *dash_lines_new (void);
 /* Fails with REPLICA_ERROR_INVALID when @snapshot has no timestamp or no number; what was shown stays then.
  */
 gboolean dash_lines_set_snapshot (DashLines *self, ReplicaSnapshot *snapshot, GError **error);
-void dash_lines_set_title (DashLines *self, const char *title);
 guint dash_lines_get_n_lines (DashLines *self);
 
 G_END_DECLS

@@ -325,16 +325,8 @@ dash_panel_new (ReplicaLink *link, const ReplicaPanel *panel)
     }
   else
     {
-      if (self->kind == REPLICA_PANEL_CANDLES)
-        {
-          self->drawing = dash_candles_new ();
-          dash_candles_set_title (DASH_CANDLES (self->drawing), self->title);
-        }
-      else
-        {
-          self->drawing = dash_lines_new ();
-          dash_lines_set_title (DASH_LINES (self->drawing), self->title);
-        }
+      self->drawing = self->kind == REPLICA_PANEL_CANDLES ? dash_candles_new () : dash_lines_new ();
+      dash_chart_set_title (DASH_CHART (self->drawing), self->title);
       adw_bin_set_child (ADW_BIN (self->content), self->drawing);
     }
   g_signal_connect_object (self->view, "snapshot", G_CALLBACK (snapshot_cb), self, 0);

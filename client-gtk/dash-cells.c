@@ -121,17 +121,6 @@ dash_cells_write (DashCells *self,
   return n_written > 0 || self->has_marks || had_marks;
 }
 
-gboolean
-dash_cells_clear_marks (DashCells *self)
-{
-  gboolean had_marks = self->has_marks;
-
-  if (had_marks)
-    memset (self->marks, 0, self->n);
-  self->has_marks = FALSE;
-  return had_marks;
-}
-
 static void
 append_flashes (DashCells *self,
                 const DashGridColumns *columns,

@@ -49,8 +49,6 @@ gboolean dash_cells_write (DashCells *self,
                            ReplicaDiff *diff,
                            gboolean is_known,
                            gboolean *grew);
-/* Returns whether there were any. */
-gboolean dash_cells_clear_marks (DashCells *self);
 void dash_cells_snapshot (DashCells *self,
                           const DashGridColumns *columns,
                           const DashGridStyle *style,

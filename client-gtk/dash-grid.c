@@ -240,7 +240,6 @@ find_selected (DashGrid *self)
 static void
 take_rows (DashGrid *self)
 {
-  guint n_rows = self->n_rows, n_total = self->n_total;
   ReplicaSnapshot *snapshot = replica_index_get_snapshot (self->index);
 
   self->rows = NULL;
@@ -250,8 +249,6 @@ take_rows (DashGrid *self)
   self->n_total = snapshot != NULL ? replica_snapshot_get_n_rows (snapshot) : 0;
   find_selected (self);
   configure_adjustments (self);
-  if (n_rows != self->n_rows || n_total != self->n_total)
-    dash_grid_emit (self, DASH_GRID_SIGNAL_SHOWN_CHANGED);
 }
 
 void
@@ -551,8 +548,7 @@ dash_grid_class_init (DashGridClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
-  static const char *const names[DASH_GRID_N_SIGNALS] = { "selection-changed", "shown-changed",
-                                                          "row-activated" };
+  static const char *const names[DASH_GRID_N_SIGNALS] = { "selection-changed", "row-activated" };
 
   object_class->get_property = dash_grid_get_property;
   object_class->set_property = dash_grid_set_property;

@@ -13,8 +13,7 @@ G_BEGIN_DECLS
  * Rows and columns of a snapshot, to be put into a #GtkScrolledWindow. What is selected, and what is sorted
  * and filtered, stays from snapshot to snapshot by row key.
  *
- * Signals: `selection-changed`; `shown-changed`: how many rows there are, or how many of them are shown;
- * `row-activated`: Enter or a double-click on the selected row.
+ * Signals: `selection-changed`; `row-activated`: Enter or a double-click on the selected row.
  */
 G_DECLARE_FINAL_TYPE (DashGrid, dash_grid, DASH, GRID, GtkWidget)
 

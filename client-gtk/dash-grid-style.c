@@ -55,7 +55,7 @@ dash_grid_style_load (DashGridStyle *self, GtkWidget *widget)
 
   gtk_style_context_get_color (gtk_widget_get_style_context (widget), &next.text);
   next.dim = next.text;
-  next.dim.alpha *= 0.55f;
+  next.dim.alpha *= 0.72f; /* on the light header still 4.5 to 1 */
   next.stripe = next.text;
   next.stripe.alpha = 0.025f;
   next.line = next.text;

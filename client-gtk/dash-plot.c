@@ -42,7 +42,7 @@ get_colors (GtkWidget *widget, GdkRGBA *text, GdkRGBA *dim, GdkRGBA *line)
 {
   gtk_style_context_get_color (gtk_widget_get_style_context (widget), text);
   *dim = *text;
-  dim->alpha *= 0.6f;
+  dim->alpha *= 0.72f;
   *line = *text;
   line->alpha *= 0.09f;
 }

@@ -26,6 +26,8 @@ struct _SynEventBatch
   const SynSourceSpec *source;
   gint64 arrival_us;
   guint64 first_sequence;
+  guint64 epoch;
+  gsize size_bytes;
   const ReplicaColumn *const *columns; /* in this block, as all that they point to but the names */
 };
 
@@ -65,6 +67,24 @@ gint64
 syn_event_batch_get_arrival_us (SynEventBatch *self)
 {
   return self->arrival_us;
+}
+
+gsize
+syn_event_batch_get_size_bytes (SynEventBatch *self)
+{
+  return self->size_bytes;
+}
+
+guint64
+syn_event_batch_get_epoch (SynEventBatch *self)
+{
+  return self->epoch;
+}
+
+void
+syn_event_batch_set_epoch (SynEventBatch *self, guint64 epoch)
+{
+  self->epoch = epoch;
 }
 
 guint64
@@ -405,6 +425,7 @@ make_batch (SynEventBuilder *self, guint rows)
   memset (batch, 0, sizeof *batch);
   g_atomic_ref_count_init (&batch->ref_count);
   batch->n_events = rows;
+  batch->size_bytes = size;
   batch->source = self->source;
   batch->columns = pointers;
   for (guint i = 0; i < self->n_fields; i++)
@@ -481,38 +502,56 @@ syn_event_builder_take (SynEventBuilder *self)
   return batch;
 }
 
+/* A value of the builder, held while its arrays are emptied. */
+typedef struct
+{
+  gboolean is_set;
+  gint64 word;  /* numbers: the bits */
+  gsize at;     /* strings: where the text is */
+  gsize length;
+} KeptValue;
+
+static KeptValue
+keep_value (const SynFieldBuilder *field, guint row, GString *texts)
+{
+  KeptValue kept = { .is_set = field->validity == NULL || (field->validity[row >> 3] & (1u << (row & 7))) != 0 };
+
+  if (!kept.is_set)
+    return kept;
+  if (field->is_string)
+    {
+      guint32 code = ((const guint32 *) field->data)[row];
+
+      kept.at = texts->len;
+      kept.length = field->dict_offsets[code + 1] - field->dict_offsets[code] - 1;
+      g_string_append_len (texts, field->dict_bytes + field->dict_offsets[code], (gssize) kept.length);
+    }
+  else
+    kept.word = field->width == 1 ? ((const guint8 *) field->data)[row] : ((const gint64 *) field->data)[row];
+  return kept;
+}
+
 SynEventBatch *
 syn_event_builder_take_but_last (SynEventBuilder *self)
 {
-  SynEventBatch *batch = self->n_events > 1 ? make_batch (self, self->n_events - 1) : NULL;
-  SynEventBatch *all;
+  guint last = self->n_events - 1;
+  g_autofree KeptValue *kept = NULL;
+  g_autoptr (GString) texts = NULL;
+  SynEventBatch *batch;
 
-  if (batch == NULL)
+  if (self->n_events < 2)
     return NULL;
-
-  /* The last event goes through a batch of its own shape: its strings are read from the old dictionary while
-   * the new one is filled. */
-  all = make_batch (self, self->n_events);
+  kept = g_new (KeptValue, self->n_fields);
+  texts = g_string_new (NULL);
+  for (guint i = 0; i < self->n_fields; i++)
+    kept[i] = keep_value (&self->fields[i], last, texts);
+  batch = make_batch (self, last);
   syn_event_builder_reset (self);
   for (guint i = 0; i < self->n_fields; i++)
-    {
-      const ReplicaColumn *column = all->columns[i];
-      guint row = all->n_events - 1;
-      gsize length;
-
-      if (replica_column_is_null (column, row))
-        continue;
-      if (column->type == REPLICA_TYPE_STRING)
-        {
-          const char *text = replica_column_get_string (column, row, &length);
-          syn_event_builder_put_string (self, i, text, length);
-        }
-      else if (column->type == REPLICA_TYPE_DOUBLE)
-        syn_event_builder_put_double (self, i, ((const double *) column->data)[row]);
-      else
-        syn_event_builder_put_int64 (self, i, replica_column_get_int64 (column, row));
-    }
-  syn_event_batch_unref (all);
+    if (kept[i].is_set && self->fields[i].is_string)
+      syn_event_builder_put_string (self, i, texts->str + kept[i].at, kept[i].length);
+    else if (kept[i].is_set)
+      syn_event_builder_put_int64 (self, i, kept[i].word); /* of doubles too: their bits */
   syn_event_builder_commit (self);
   return batch;
 }

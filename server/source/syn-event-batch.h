@@ -17,6 +17,10 @@ const SynSourceSpec *syn_event_batch_get_source (SynEventBatch *self);
 guint syn_event_batch_get_n_events (SynEventBatch *self);
 const ReplicaColumn *const *syn_event_batch_get_columns (SynEventBatch *self); /* n_fields of them */
 gint64 syn_event_batch_get_arrival_us (SynEventBatch *self);
+gsize syn_event_batch_get_size_bytes (SynEventBatch *self); /* of its memory */
+/* Of the numbering that the sequences are of: a source that starts again at 1 has a greater one than before. */
+guint64 syn_event_batch_get_epoch (SynEventBatch *self);
+void syn_event_batch_set_epoch (SynEventBatch *self, guint64 epoch); /* before the batch is shared */
 /* Sequences of its first and last event, from 1; set by the source's grain before the batch is shared. */
 guint64 syn_event_batch_get_first_sequence (SynEventBatch *self);
 guint64 syn_event_batch_get_last_sequence (SynEventBatch *self);

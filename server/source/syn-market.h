@@ -13,7 +13,7 @@ typedef struct
   guint64 offset_ns; /* of event time, from the start; never less than the one before */
   guint instrument;
   guint venue;
-  gint64 price_ticks; /* of SYN_MARKET_TICK: hundredths */
+  gint64 price_ticks; /* in hundredths */
   gint64 size;
   gboolean buy;
 } SynTrade;

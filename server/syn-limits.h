@@ -37,9 +37,17 @@
 #define SYN_MAX_SORT_COLUMNS 16
 
 /* projections */
+#define SYN_MAX_WINDOW_PANES 1440            /* every/slide of sliding windows: in so many windows is an event */
 #define SYN_MAX_ROWS (8u << 20)              /* of one projection; an event that needs one more is dropped and counted */
 #define SYN_MAX_DISTINCT_BYTES (256u << 20)  /* of one distinct(): values that need more are not counted, but that they were is */
 #define SYN_MIN_INTERVAL_MS 1000             /* the cap, unless the catalog says otherwise */
+
+/* conflation */
+#define SYN_MIN_TICK_MS 1
+#define SYN_MAX_TICK_MS 100
+#define SYN_CONFLATION_MAX_ROWS (1u << 16)   /* of a partial; then it leaves before its tick, or nothing more is taken in */
+#define SYN_CONFLATION_MAX_BYTES (64u << 20) /* of batches taken into a partial: what bounds its text and aggregates */
+#define SYN_CONFLATION_MAX_FLIGHTS 4         /* partials of a group that some projection has not merged yet */
 
 /* grains */
 #define SYN_MAX_MAILBOX 4096                 /* messages waiting for one activation; above: OVERLOADED */

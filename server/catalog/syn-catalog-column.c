@@ -19,6 +19,7 @@ typedef struct {
   SynProjectionSpec *projection;
   const SynJson *columns;
   GArray *aggregates;  /* SynAggregateSpec */
+  GPtrArray *texts;    /* char *: canonical, of each */
   GHashTable *by_text; /* canonical text of an aggregate → its index + 1 */
   SynExpr **exprs;     /* of each column, without aggregates */
   GError *error;       /* the first one, "column 5: …" */
@@ -75,7 +76,17 @@ add_aggregate (Columns *self, SynExpr *call)
   if (self->error != NULL || !syn_aggregate_spec_init (&spec, call, self->projection->fields, &self->error))
     return -1;
   spec.as_of_row = self->projection->window_us != 0;
+  if (self->projection->slide_us < self->projection->window_us && !spec.has_order
+      && (spec.kind == SYN_AGGREGATE_FIRST || spec.kind == SYN_AGGREGATE_LAST))
+    {
+      /* Panes are merged into windows: which of two was there first by arrival, nobody knows any more. */
+      fail_at (self, call, "in windows that slide, %s() needs the order to go by, as in %s(x, time)", syn_expr_get_name (call),
+               syn_expr_get_name (call));
+      syn_aggregate_spec_clear (&spec);
+      return -1;
+    }
   g_array_append_val (self->aggregates, spec);
+  g_ptr_array_add (self->texts, g_strdup (text));
   g_hash_table_insert (self->by_text, g_steal_pointer (&text), GINT_TO_POINTER (self->aggregates->len));
   return (int)self->aggregates->len - 1;
 }
@@ -163,6 +174,8 @@ parse_columns (Columns *self, GError **error)
     }
   projection->n_aggregates = self->aggregates->len;
   projection->aggregates = g_array_steal (self->aggregates, NULL);
+  g_ptr_array_add (self->texts, NULL);
+  projection->aggregate_texts = (char **)g_ptr_array_steal (self->texts, NULL);
   return TRUE;
 }
 
@@ -341,11 +354,13 @@ syn_loader_add_columns (SynLoader *loader,
                         GError **error)
 {
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (SynAggregateSpec));
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GHashTable) by_text = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autofree SynExpr **exprs = NULL;
   SynSchema *keys;
   Columns self = {
-    .loader = loader, .projection = projection, .columns = columns, .aggregates = found, .by_text = by_text
+    .loader = loader, .projection = projection, .columns = columns, .aggregates = found, .texts = texts,
+    .by_text = by_text
   };
   gboolean ok;
 

@@ -17,6 +17,8 @@ struct _SynCatalog {
   GPtrArray *projections; /* SynProjectionSpec */
   GHashTable *sources_by_name;
   GHashTable *projections_by_name;
+  GPtrArray *conflations; /* SynConflationSpec */
+  GHashTable *conflations_by_name;
   char *screens_json;
   gsize screens_length;
   guint n_screens;
@@ -136,12 +138,17 @@ int syn_loader_find_field (SynLoader *self,
                            const char *member,
                            const char *name,
                            GError **error);
+/* `"window"`: after the inputs and the key. */
+gboolean syn_loader_add_window (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error);
 gboolean syn_loader_add_columns (SynLoader *self,
                                  SynProjectionSpec *projection,
                                  const SynJson *columns,
                                  GError **error);
 gboolean syn_loader_add_screen (SynLoader *self, const SynJson *object, GError **error);
 char *syn_loader_write_screens (SynLoader *self, gsize *length);
+/* Groups all projections; after they are loaded. */
+void syn_loader_group_projections (SynLoader *self);
+void syn_conflation_spec_free (SynConflationSpec *self);
 void syn_source_spec_free (SynSourceSpec *self);
 void syn_projection_spec_free (SynProjectionSpec *self);
 void syn_screen_spec_free (SynScreenSpec *self);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The projections of a catalog: key, window, which events count. Their sources are syn-catalog-input.c's, their columns
- * syn-catalog-column.c's. One loader, one thread. */
+ * The projections of a catalog: key, window, which events count. Sources, window and columns are those of
+ * syn-catalog-input.c, syn-catalog-window.c and syn-catalog-column.c. One loader, one thread. */
 #include "syn-catalog-private.h"
 
 #include "syn-error.h"
@@ -34,6 +34,9 @@ syn_projection_spec_free (SynProjectionSpec *self)
   g_free (self->name);
   g_free (self->keys);
   g_free (self->aggregates);
+  g_strfreev (self->aggregate_texts);
+  g_free (self->merged);
+  g_free (self->where_text);
   g_free (self->outputs);
   g_free (self->order);
   g_free (self);
@@ -69,42 +72,6 @@ load_key (SynLoader *self, SynProjectionSpec *projection, const SynJson *object,
           return syn_loader_fail (self, item->line, error, "\"key\": \"%s\" is given twice", item->text);
       projection->keys[projection->n_keys++] = (guint)field;
     }
-  return TRUE;
-}
-
-static gboolean
-load_window (SynLoader *self, SynProjectionSpec *projection, const SynJson *object, GError **error)
-{
-  static const char *const members[] = { "every", "on", "keep", NULL };
-  const SynJson *window = syn_json_get (object, "window");
-  const char *on = NULL;
-
-  if (window == NULL)
-    return TRUE;
-  if (!syn_loader_check_kind (self, window, "\"window\"", SYN_JSON_OBJECT, error)
-      || !syn_loader_check_members (self, window, members, NULL, NULL, error)
-      || !syn_loader_get_duration (self, window, "every", TRUE, &projection->window_us, error)
-      || !syn_loader_get_duration (self, window, "keep", FALSE, &projection->keep_us, error)
-      || !syn_loader_get_string (self, window, "on", TRUE, &on, error))
-    return FALSE;
-  projection->time_field = syn_loader_find_field (self, projection, syn_json_get (window, "on"), "on", on, error);
-  if (projection->time_field < 0)
-    return FALSE;
-  if (projection->fields->columns[projection->time_field].type != REPLICA_TYPE_TIMESTAMP)
-    {
-      g_autofree char *type =
-          syn_column_spec_type_to_string (&projection->fields->columns[projection->time_field]);
-
-      return syn_loader_fail (self, syn_json_get (window, "on")->line, error,
-                              "\"on\": a window needs a timestamp; \"%s\" is %s", on, type);
-    }
-  if (projection->keep_us != 0 && projection->keep_us < projection->window_us)
-    return syn_loader_fail (self, syn_json_get (window, "keep")->line, error,
-                            "\"keep\" is shorter than \"every\"");
-  for (guint i = 0; i < projection->n_keys; i++)
-    if (projection->keys[i] == (guint)projection->time_field)
-      return syn_loader_fail (self, syn_json_get (window, "on")->line, error,
-                              "\"%s\" is in the key, and the window's column would have the same name", on);
   return TRUE;
 }
 
@@ -150,6 +117,7 @@ load_where (SynLoader *self, SynProjectionSpec *projection, const SynJson *objec
     return syn_loader_fail (self, syn_json_get (object, "where")->line, error,
                             "\"where\": expected a condition, found a value of type %s",
                             replica_type_to_string (syn_program_get_type_of (projection->where, NULL)));
+  projection->where_text = syn_expr_to_string (expr);
   return TRUE;
 }
 
@@ -165,13 +133,14 @@ syn_loader_add_projection (SynLoader *self, const SynJson *object, GError **erro
   const char *name;
 
   projection->time_field = -1;
+  projection->late_us = -1;
   if (!syn_loader_check_kind (self, object, "an entry of \"projections\"", SYN_JSON_OBJECT, error)
       || !syn_loader_define (self, object, "projection", TRUE, &name, error)
       || !syn_loader_check_members (self, object, members, NULL, NULL, error))
     return FALSE;
   projection->name = g_strdup (name);
   if (!syn_loader_add_inputs (self, projection, object, error) || !load_key (self, projection, object, error)
-      || !load_window (self, projection, object, error) || !load_where (self, projection, object, error)
+      || !syn_loader_add_window (self, projection, object, error) || !load_where (self, projection, object, error)
       || !syn_loader_get_int (self, object, "min_interval_ms", SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS,
                               &min_interval_ms, error))
     return FALSE;

@@ -44,6 +44,12 @@ free_projection (gpointer projection)
 }
 
 static void
+free_conflation (gpointer conflation)
+{
+  syn_conflation_spec_free (conflation);
+}
+
+static void
 free_screen (gpointer screen)
 {
   syn_screen_spec_free (screen);
@@ -145,6 +151,8 @@ load_documents (GPtrArray *documents, GError **error)
   g_atomic_ref_count_init (&catalog->ref_count);
   catalog->sources = g_ptr_array_new_with_free_func (free_source);
   catalog->projections = g_ptr_array_new_with_free_func (free_projection);
+  catalog->conflations = g_ptr_array_new_with_free_func (free_conflation);
+  catalog->conflations_by_name = g_hash_table_new (g_str_hash, g_str_equal);
   catalog->sources_by_name = g_hash_table_new (g_str_hash, g_str_equal);
   catalog->projections_by_name = g_hash_table_new (g_str_hash, g_str_equal);
   catalog->panel_paths = g_ptr_array_new_with_free_func (g_free);
@@ -161,6 +169,7 @@ load_documents (GPtrArray *documents, GError **error)
   g_free (loader.context);
   if (!ok)
     return NULL;
+  syn_loader_group_projections (&loader);
   catalog->n_screens = screens->len;
   catalog->screens_json = syn_loader_write_screens (&loader, &catalog->screens_length);
   return g_steal_pointer (&catalog);
@@ -246,6 +255,8 @@ syn_catalog_unref (SynCatalog *self)
     return;
   g_hash_table_unref (self->sources_by_name);
   g_hash_table_unref (self->projections_by_name);
+  g_hash_table_unref (self->conflations_by_name);
+  g_ptr_array_unref (self->conflations);
   g_ptr_array_unref (self->projections);
   g_ptr_array_unref (self->sources);
   g_free (self->screens_json);

@@ -66,6 +66,8 @@ typedef struct {
   gboolean is_same; /* the projection's fields are the source's, in its order */
 } SynInputSpec;
 
+typedef struct _SynConflationSpec SynConflationSpec;
+
 typedef struct {
   char *name;                   /* the path */
   guint n_inputs;               /* at least 1 */
@@ -73,12 +75,18 @@ typedef struct {
   SynSchema *fields;            /* those that all of the inputs have, with equal name and type */
   guint n_keys;                 /* may be 0: one row, or one a window */
   guint *keys;                  /* indexes of fields; NULL without */
-  gint64 window_us;             /* 0: none; tumbling, aligned to 1970 */
+  gint64 window_us;             /* 0: none; aligned to 1970 */
+  gint64 slide_us;              /* windows: from the start of one to that of the next; divides window_us, and is it when they tumble */
+  gint64 late_us;               /* windows: how long after its first window's end, in event time, an event still counts; -1: as long as it is kept */
   gint64 keep_us;               /* windows: how much of the past is kept, counted back from the newest event time; 0: all */
   int time_field;               /* windows: `"on"`, an index of fields */
   SynProgram *where;            /* (nullable): events that count, over the fields */
+  char *where_text;             /* (nullable): canonical */
   guint n_aggregates;
   SynAggregateSpec *aggregates;
+  char **aggregate_texts;       /* canonical */
+  const SynConflationSpec *group; /* what it is conflated with */
+  guint *merged;                /* of each aggregate: which of the group's it is */
   guint n_outputs;
   SynOutputSpec *outputs;
   guint *order;                 /* outputs in the order in which they can be evaluated */
@@ -86,6 +94,17 @@ typedef struct {
   SynSchema *schema;            /* of the snapshot: keys, then the window's start (a key too), then outputs */
   guint min_interval_ms;
 } SynProjectionSpec;
+
+/* A conflation group: projections of the same sources, key, `where` and window. Their events are conflated once, into the union of
+ * their aggregates, for all of them. Every projection is in one, most in one of their own. */
+struct _SynConflationSpec {
+  char *name;                /* that of its first projection */
+  SynProjectionSpec *common; /* what they share, and the union of their aggregates; has no columns */
+  guint n_projections;
+  const SynProjectionSpec **projections;
+  gboolean direct;           /* its one projection gets the batches themselves */
+  guint tick_ms;             /* a tenth of the shortest cap of its projections, from SYN_MIN_TICK_MS to SYN_MAX_TICK_MS */
+};
 
 typedef struct _SynCatalog SynCatalog;
 
@@ -100,6 +119,9 @@ const SynSourceSpec *syn_catalog_find_source (SynCatalog *self, const char *name
 guint syn_catalog_get_n_projections (SynCatalog *self);
 const SynProjectionSpec *syn_catalog_get_projection (SynCatalog *self, guint index);
 const SynProjectionSpec *syn_catalog_find_projection (SynCatalog *self, const char *name);
+guint syn_catalog_get_n_conflations (SynCatalog *self);
+const SynConflationSpec *syn_catalog_get_conflation (SynCatalog *self, guint index);
+const SynConflationSpec *syn_catalog_find_conflation (SynCatalog *self, const char *name);
 /* The input of a projection that a source is; -1: none. */
 int syn_projection_spec_find_input (const SynProjectionSpec *self, const SynSourceSpec *source);
 /* The body of GET /v1/screens: {"screens":[{"name","title","panels":[{"kind","path","title","sort","follows"}]}]} */

@@ -46,6 +46,10 @@ append_spec (GString *json, const SynProjectionSpec *spec)
       else
         g_string_append (json, "null,\"on\":");
       syn_json_append_string (json, spec->fields->columns[spec->time_field].name);
+      if (spec->slide_us < spec->window_us)
+        g_string_append_printf (json, ",\"slide_us\":%" G_GINT64_FORMAT, spec->slide_us);
+      if (spec->late_us >= 0)
+        g_string_append_printf (json, ",\"late_us\":%" G_GINT64_FORMAT, spec->late_us);
       g_string_append_c (json, '}');
     }
   g_string_append_c (json, '}');

@@ -69,6 +69,12 @@ cap_left_ms (SynOutlet *self)
   return MAX (0, self->made_ms + self->min_interval_ms - syn_lane_now_ms (self->lane));
 }
 
+gboolean
+syn_outlet_may_make (SynOutlet *self)
+{
+  return cap_left_ms (self) == 0;
+}
+
 /* Takes the oldest parked poll out; it is no longer a reason to stay. */
 static SynMessage *
 unpark (SynOutlet *self, SynMessage *message)

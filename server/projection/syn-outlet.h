@@ -22,6 +22,8 @@ void syn_outlet_free (SynOutlet *self);
 /* The owner's state changed. Makes a snapshot at once when somebody waits and the cap allows, or when it will; otherwise when
  * somebody asks. */
 void syn_outlet_mark_dirty (SynOutlet *self);
+/* The cap allows a snapshot now. */
+gboolean syn_outlet_may_make (SynOutlet *self);
 /* Takes a message of SYN_POLL_METHOD with payload SynPoll: answers it now or parks it. */
 void syn_outlet_poll (SynOutlet *self, SynMessage *message);
 /* Of a poll whose caller has gone (SynGrainType.cancelled): takes it out, when it is parked here; else FALSE. */

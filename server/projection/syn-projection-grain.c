@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The always-on grain "projection/PATH": takes batches from its sources into its table, and shows the table through its
- * outlet. Non-reentrant: a batch is applied whole before it is acknowledged and before the next poll is looked at, so a
- * snapshot's frontier is exact. */
+ * outlet; or, conflated, partials of its group. Non-reentrant: a batch or partial is applied whole before it is acknowledged and before the next poll is looked at, so a
+ * snapshot's frontier is exact.
+ *
+ * What is conflated may be a tick behind. So before a poll that a new snapshot could answer, the conflation grain is asked to hand over what it
+ * has: a reader sees everything that was acknowledged before it asked, as if there were no conflation in between. Polls that come while one such
+ * question is out wait for the next one: what they know of may have come after it. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-error.h"
 #include "syn-limits.h"
@@ -18,7 +22,15 @@ typedef struct {
   SynTable *table;     /* (owned) */
   SynOutlet *outlet;   /* (owned) */
   gboolean has_warned;
+  struct _Question *question; /* (nullable): to the conflation grain, out */
+  SynMessageList asked;       /* polls that are looked at when it is answered */
+  SynMessageList next;        /* polls that came since */
 } SynProjection;
+
+/* Outlives the activation when that ends first. */
+typedef struct _Question {
+  SynProjection *owner; /* (nullable) */
+} Question;
 
 static ReplicaSnapshot *
 make_snapshot (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapshot *previous, GError **error)
@@ -52,7 +64,14 @@ static void
 deactivate (SynGrain *grain, gpointer state)
 {
   SynProjection *self = state;
+  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "\"%s\" is being deactivated", self->spec->name);
 
+  if (self->question != NULL)
+    self->question->owner = NULL;
+  while (self->asked.head != NULL)
+    syn_message_fail (syn_message_list_pop (&self->asked), error);
+  while (self->next.head != NULL)
+    syn_message_fail (syn_message_list_pop (&self->next), error);
   syn_outlet_free (self->outlet);
   syn_table_free (self->table);
   syn_catalog_unref (self->catalog);
@@ -69,6 +88,7 @@ count (SynProjection *self, const SynTableCounts *counts)
   syn_metric_add (self->lane, metrics->untimed, (gint64) counts->untimed);
   syn_metric_add (self->lane, metrics->dropped, (gint64) counts->dropped);
   syn_metric_add (self->lane, metrics->lost_values, (gint64) counts->lost_values);
+  syn_metric_add (self->lane, metrics->repeated, (gint64) counts->repeated);
   if (counts->dropped + counts->lost_values > 0 && !self->has_warned)
     {
       self->has_warned = TRUE;
@@ -100,6 +120,100 @@ apply (SynProjection *self, SynMessage *message)
 }
 
 static void
+merge (SynProjection *self, SynMessage *message)
+{
+  const SynPartial *partial = syn_message_get_payload (message);
+  g_autoptr (GError) error = NULL;
+  SynTableCounts counts = { 0 };
+
+  if (partial == NULL || !syn_table_merge (self->table, partial, &counts, &error))
+    {
+      if (error == NULL)
+        error = g_error_new (SYN_ERROR, SYN_ERROR_INTERNAL, "projection \"%s\": no partial", self->spec->name);
+      syn_message_fail (message, error);
+      return;
+    }
+  count (self, &counts);
+  syn_message_reply (message, NULL, NULL);
+  syn_outlet_mark_dirty (self->outlet);
+}
+
+/* ---- polls of what is conflated ---- */
+
+static void ask (SynProjection *self);
+
+/* What was handed over has been merged. */
+static void
+passed (gpointer payload, const GError *error, gpointer user_data)
+{
+  g_autofree Question *question = user_data;
+  SynProjection *self = question->owner;
+
+  if (self == NULL)
+    return;
+  self->question = NULL;
+  while (self->asked.head != NULL)
+    syn_outlet_poll (self->outlet, syn_message_list_pop (&self->asked));
+  if (self->next.head != NULL)
+    ask (self);
+}
+
+/* The partial that was handed over before this was said is in the mailbox. Also when it failed: then the conflation grain is being
+ * restarted, and what there is is shown. */
+static void
+flushed (gpointer payload, const GError *error, gpointer user_data)
+{
+  Question *question = user_data;
+  SynCall call = {
+    .type = SYN_PROJECTION_GRAIN,
+    .method = SYN_PASS_METHOD,
+    .reply = passed,
+    .user_data = question,
+  };
+
+  if (question->owner == NULL)
+    {
+      g_free (question);
+      return;
+    }
+  call.key = question->owner->spec->name;
+  syn_call (question->owner->lane, &call);
+}
+
+static void
+ask (SynProjection *self)
+{
+  SynCall call = {
+    .type = SYN_CONFLATION_GRAIN,
+    .key = self->spec->group->name,
+    .method = SYN_FLUSH_METHOD,
+    .reply = flushed,
+  };
+
+  self->question = g_new0 (Question, 1);
+  self->question->owner = self;
+  call.user_data = self->question;
+  while (self->next.head != NULL)
+    syn_message_list_push (&self->asked, syn_message_list_pop (&self->next));
+  syn_call (self->lane, &call);
+}
+
+static void
+poll (SynProjection *self, SynMessage *message)
+{
+  if (self->spec->group->direct || !syn_outlet_may_make (self->outlet))
+    syn_outlet_poll (self->outlet, message);
+  else if (self->asked.length + self->next.length + syn_outlet_get_n_parked (self->outlet) >= SYN_MAX_PARKED_POLLS)
+    syn_outlet_refuse (self->outlet, message);
+  else
+    {
+      syn_message_list_push (&self->next, message);
+      if (self->question == NULL)
+        ask (self);
+    }
+}
+
+static void
 receive (SynGrain *grain, gpointer state, SynMessage *message)
 {
   SynProjection *self = state;
@@ -110,8 +224,14 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
     case SYN_APPLY_METHOD:
       apply (self, message);
       break;
+    case SYN_MERGE_METHOD:
+      merge (self, message);
+      break;
+    case SYN_PASS_METHOD:
+      syn_message_reply (message, NULL, NULL);
+      break;
     case SYN_POLL_METHOD:
-      syn_outlet_poll (self->outlet, message);
+      poll (self, message);
       break;
     default:
       error = g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "projection \"%s\": no method %d", self->spec->name,

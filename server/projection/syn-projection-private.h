@@ -14,13 +14,25 @@ typedef struct {
   SynMetric untimed;
   SynMetric dropped;
   SynMetric lost_values;
+  SynMetric repeated;
+  SynMetric partials;
+  SynMetric partial_rows;
+  SynMetric merge_errors;
   SynMetric snapshots;
   SynMetric snapshot_us;
 } SynProjectionMetrics;
 
+/* To a projection grain: payload a SynPartial of its group; the reply (NULL payload) says that it is merged. */
+#define SYN_MERGE_METHOD 1
+/* From a projection grain to itself: replied to at once, after all that is in its mailbox already. */
+#define SYN_PASS_METHOD 2
+/* To a conflation grain: what it has leaves for the projections now; the reply (NULL payload) comes after it. */
+#define SYN_FLUSH_METHOD 1
+
 const SynProjectionMetrics *syn_projection_metrics (void); /* registered once; any thread */
 
 extern const SynGrainType syn_projection_grain_type; /* type_data: the SynCatalog */
+extern const SynGrainType syn_conflation_grain_type; /* type_data: the SynCatalog */
 extern const SynGrainType syn_query_grain_type;      /* type_data: the SynCatalog */
 
 G_END_DECLS

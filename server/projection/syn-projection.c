@@ -24,6 +24,11 @@ syn_projection_metrics (void)
                                              "Events that a projection had no room for");
       metrics.lost_values = syn_metric_register (SYN_METRIC_COUNTER, "dropped_values_total",
                                                  "Strings that an aggregate had no room for");
+      metrics.repeated = syn_metric_register (SYN_METRIC_COUNTER, "repeated_events_total",
+                                              "Events that came a second time, and were not counted again");
+      metrics.partials = syn_metric_register (SYN_METRIC_COUNTER, "partials_total", "Partials that conflation handed to projections");
+      metrics.partial_rows = syn_metric_register (SYN_METRIC_COUNTER, "partial_rows_total", "Rows of the partials that conflation handed over");
+      metrics.merge_errors = syn_metric_register (SYN_METRIC_COUNTER, "merge_errors_total", "Partials that a projection did not merge");
       metrics.snapshots = syn_metric_register (SYN_METRIC_COUNTER, "snapshots_total",
                                                "Snapshots made by projections and queries");
       metrics.snapshot_us = syn_metric_register (SYN_METRIC_COUNTER, "snapshot_us_total",
@@ -38,16 +43,21 @@ syn_projection_metrics (void)
  * @silo: a silo that has not started
  * @catalog: must outlive @silo
  *
- * Registers both grain types, and keeps one projection grain per projection of the catalog.
+ * Registers the grain types, and keeps one projection grain per projection of the catalog and one conflation grain per group that is
+ * conflated.
  */
 void
 syn_projections_register (SynSilo *silo, SynCatalog *catalog)
 {
   syn_projection_metrics ();
   syn_silo_register (silo, &syn_projection_grain_type, catalog);
+  syn_silo_register (silo, &syn_conflation_grain_type, catalog);
   syn_silo_register (silo, &syn_query_grain_type, catalog);
   for (guint i = 0; i < syn_catalog_get_n_projections (catalog); i++)
     syn_silo_keep (silo, SYN_PROJECTION_GRAIN, syn_catalog_get_projection (catalog, i)->name);
+  for (guint i = 0; i < syn_catalog_get_n_conflations (catalog); i++)
+    if (!syn_catalog_get_conflation (catalog, i)->direct)
+      syn_silo_keep (silo, SYN_CONFLATION_GRAIN, syn_catalog_get_conflation (catalog, i)->name);
 }
 
 gboolean

@@ -5,13 +5,15 @@
 #include "syn-catalog.h"
 #include "syn-poll.h"
 
-/* The grains that own snapshots: "projection/PATH" (always-on, fed by its source) and "query/CANONICAL" (on-demand:
+/* The grains that own snapshots: "projection/PATH" (always-on, fed by its sources, or by "conflation/GROUP" when it shares their events with
+ * other projections; which, syn_catalog says) and "query/CANONICAL" (on-demand:
  * where, select, sort, limit over one projection; polls it as any reader does; collected when idle). */
 
 G_BEGIN_DECLS
 
 #define SYN_PROJECTION_GRAIN "projection"
 #define SYN_QUERY_GRAIN "query"
+#define SYN_CONFLATION_GRAIN "conflation"
 
 void syn_projections_register (SynSilo *silo, SynCatalog *catalog);
 

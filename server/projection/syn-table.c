@@ -1,257 +1,285 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The state of one projection, on the lane of its grain. A batch goes through it a column at a time: `where` picks events, windows
- * give them buckets, keys give them rows, and each aggregate takes its argument's column over those rows. Columns that are
+ * The state of one projection, on the lane of its grain: rows that take in batches of events, or partials of a conflation group. Columns that are
  * expressions over aggregates are evaluated only when a snapshot is made, at most once per cap and not once per event.
  *
- * Removal of old buckets scans the starts, when the newest bucket moves on and the oldest one falls out: a list per bucket
+ * Sliding windows take in partials only, of panes: a batch becomes one first. An event then costs one row, and a pane, once a tick, as many as
+ * there are windows over it.
+ *
+ * Removal of old windows scans the starts, when the newest window moves on and the oldest one falls out: a list per window
  * was rejected, for the scan reads 8 bytes a row, once per batch at most. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-table.h"
 #include "replica-snapshot-builder.h"
-#include "syn-aggregate.h"
 #include "syn-error.h"
-#include "syn-key-table.h"
+#include "syn-limits.h"
+#include "syn-progress.h"
 #include "syn-scratch.h"
 
 struct _SynTable {
   const SynProjectionSpec *spec;
-  SynKeyTable *keys;         /* (owned) */
-  SynAggregate **aggregates; /* (owned): n_aggregates */
-  guint64 *sequences;        /* (owned): of the last event of each input */
-  gboolean has_newest;
-  gint64 newest_start; /* windows: of any event that counted */
-  gint64 oldest_start; /* no row's start is before this */
+  SynRows rows;
+  SynProgress *progress; /* (owned): of each input */
+  SynWindowClock clock;
+  gint64 oldest_start;   /* windows: no row's start is before this */
 };
 
 SynTable *
 syn_table_new (const SynProjectionSpec *spec, guint max_rows, gsize max_text_bytes)
 {
   SynTable *self = g_new0 (SynTable, 1);
-  g_autofree SynColumnSpec *keys = g_new0 (SynColumnSpec, spec->n_keys + 1);
 
   self->spec = spec;
-  for (guint i = 0; i < spec->n_keys; i++)
-    keys[i] = spec->fields->columns[spec->keys[i]];
-  self->keys = syn_key_table_new (keys, spec->n_keys, spec->window_us > 0, max_rows, max_text_bytes);
-  self->sequences = g_new0 (guint64, spec->n_inputs);
-  self->aggregates = g_new0 (SynAggregate *, MAX (spec->n_aggregates, 1));
-  for (guint i = 0; i < spec->n_aggregates; i++)
-    self->aggregates[i] = syn_aggregate_new (&spec->aggregates[i], max_text_bytes);
+  syn_rows_init (&self->rows, spec, max_rows, max_text_bytes);
+  self->progress = g_new0 (SynProgress, spec->n_inputs);
+  syn_window_clock_init (&self->clock, spec);
+  self->oldest_start = G_MAXINT64;
   return self;
 }
 
 void
 syn_table_free (SynTable *self)
 {
-  for (guint i = 0; i < self->spec->n_aggregates; i++)
-    syn_aggregate_free (self->aggregates[i]);
-  g_free (self->aggregates);
-  g_free (self->sequences);
-  syn_key_table_free (self->keys);
+  syn_rows_clear (&self->rows);
+  g_free (self->progress);
   g_free (self);
 }
 
 guint
 syn_table_get_n_rows (const SynTable *self)
 {
-  return syn_key_table_get_n_rows (self->keys);
+  return syn_rows_get_n (&self->rows);
 }
 
-/* ---- windows ---- */
+/* ---- taking in ---- */
 
-/* The start of the bucket that holds @time_us, also before 1970; FALSE when 64 bits cannot say. */
-static gboolean
-bucket_start (gint64 time_us, gint64 every_us, gint64 *start_us)
+/* Rows before @n_rows were there before. */
+static void
+note_starts (SynTable *self, guint n_rows)
 {
-  gint64 bucket = time_us / every_us;
-
-  if (time_us % every_us < 0)
-    bucket--;
-  return !__builtin_mul_overflow (bucket, every_us, start_us);
-}
-
-/* Buckets that start here or before are gone; FALSE: none is. */
-static gboolean
-gone_until (SynTable *self, gint64 *start_us)
-{
-  return self->has_newest && self->spec->keep_us > 0
-         && !__builtin_sub_overflow (self->newest_start, self->spec->keep_us, start_us);
-}
-
-/* Gives each of @events its bucket, and takes those out that have none. Event by event, for what is late depends on what
- * came before, not on how it was batched. */
-static guint
-assign_starts (SynTable *self, const ReplicaColumn *times, guint32 *events, guint n, gint64 *starts, SynTableCounts *counts)
-{
-  gint64 gone_us = 0;
-  gboolean any_gone = gone_until (self, &gone_us);
-  guint kept = 0;
-
-  for (guint i = 0; i < n; i++)
-    {
-      guint32 event = events[i];
-      gint64 start_us;
-
-      if (replica_column_is_null (times, event)
-          || !bucket_start (((const gint64 *) times->data)[event], self->spec->window_us, &start_us))
-        {
-          counts->untimed++;
-          continue;
-        }
-      if (any_gone && start_us <= gone_us)
-        {
-          counts->late++;
-          continue;
-        }
-      if (!self->has_newest || start_us > self->newest_start)
-        {
-          self->newest_start = start_us;
-          self->oldest_start = self->has_newest ? self->oldest_start : start_us;
-          self->has_newest = TRUE;
-          any_gone = gone_until (self, &gone_us);
-        }
-      self->oldest_start = MIN (self->oldest_start, start_us);
-      starts[kept] = start_us;
-      events[kept++] = event;
-    }
-  return kept;
+  for (guint row = n_rows; row < syn_table_get_n_rows (self); row++)
+    self->oldest_start = MIN (self->oldest_start, syn_key_table_get_start (self->rows.keys, row));
 }
 
 static void
 remove_gone (SynTable *self)
 {
-  gint64 gone_us, oldest_start;
+  gint64 gone_us;
 
-  if (!gone_until (self, &gone_us) || self->oldest_start > gone_us)
+  if (!syn_window_clock_get_gone (&self->clock, &gone_us) || self->oldest_start > gone_us)
     return;
-  oldest_start = self->newest_start;
+  self->oldest_start = G_MAXINT64;
   /* From the end: the row that moves into a hole has been looked at. */
-  for (guint row = syn_key_table_get_n_rows (self->keys); row-- > 0;)
+  for (guint row = syn_table_get_n_rows (self); row-- > 0;)
     {
-      gint64 start_us = syn_key_table_get_start (self->keys, row);
-      guint last;
+      gint64 start_us = syn_key_table_get_start (self->rows.keys, row);
 
       if (start_us > gone_us)
-        {
-          oldest_start = MIN (oldest_start, start_us);
-          continue;
-        }
-      last = syn_key_table_remove (self->keys, row);
-      for (guint i = 0; i < self->spec->n_aggregates; i++)
-        syn_aggregate_remove (self->aggregates[i], row, last);
+        self->oldest_start = MIN (self->oldest_start, start_us);
+      else
+        syn_rows_remove (&self->rows, row);
     }
-  self->oldest_start = oldest_start;
 }
 
-/* ---- batches ---- */
-
-/* The columns of @batch that are the fields of the projection, in their order. */
-static const ReplicaColumn *const *
-fields_of (const SynInputSpec *input, guint n_fields, SynEventBatch *batch, SynScratch *scratch)
+static void
+finish_taking (SynTable *self, guint n_rows_before)
 {
-  const ReplicaColumn *const *columns = syn_event_batch_get_columns (batch);
-  const ReplicaColumn **fields;
-
-  if (input->is_same)
-    return columns;
-  fields = syn_scratch_buffer (scratch, SYN_SCRATCH_POINTERS, n_fields * sizeof *fields);
-  for (guint i = 0; i < n_fields; i++)
-    fields[i] = columns[input->columns[i]];
-  return fields;
-}
-
-/* The rows of @events; those for which there is no room are taken out. */
-static guint
-assign_rows (SynTable *self, const ReplicaColumn *const *columns, guint32 *events, const gint64 *starts, guint n,
-             guint32 *rows, SynTableCounts *counts)
-{
-  g_autofree const ReplicaColumn **keys = g_new (const ReplicaColumn *, self->spec->n_keys + 1);
-  guint kept = 0;
-
-  for (guint i = 0; i < self->spec->n_keys; i++)
-    keys[i] = columns[self->spec->keys[i]];
-  syn_key_table_map (self->keys, keys, starts, events, n, rows);
-  for (guint i = 0; i < n; i++)
-    if (rows[i] != SYN_NO_ROW)
-      {
-        events[kept] = events[i];
-        rows[kept++] = rows[i];
-      }
-  counts->dropped += n - kept;
-  return kept;
-}
-
-/* The time of each event of @batch, for aggregates that go by it: that of the window, or the source's own, or arrival; NULL when
- * none of them needs it. An event without a time arrived when it arrived. */
-static const gint64 *
-order_events (SynTable *self, const SynInputSpec *input, SynEventBatch *batch)
-{
-  const SynProjectionSpec *spec = self->spec;
-  int time_field = spec->window_us > 0 ? (int) input->columns[spec->time_field] : input->source->time_field;
-  guint n_events = syn_event_batch_get_n_events (batch);
-  const ReplicaColumn *times;
-  gboolean needed = FALSE;
-  gint64 *order_us;
-
-  for (guint i = 0; i < spec->n_aggregates; i++)
-    needed |= syn_aggregate_spec_needs_order (&spec->aggregates[i]);
-  if (!needed)
-    return NULL;
-  times = time_field >= 0 ? syn_event_batch_get_columns (batch)[time_field] : NULL;
-  if (times != NULL && times->validity == NULL)
-    return times->data;
-  order_us = syn_scratch_buffer (syn_scratch_get (), SYN_SCRATCH_ORDER, (gsize) n_events * sizeof *order_us);
-  for (guint i = 0; i < n_events; i++)
-    order_us[i] = times == NULL || replica_column_is_null (times, i) ? syn_event_batch_get_arrival_us (batch)
-                                                                     : ((const gint64 *) times->data)[i];
-  return order_us;
+  if (self->spec->window_us > 0)
+    {
+      note_starts (self, n_rows_before);
+      remove_gone (self);
+    }
+  syn_rows_compact (&self->rows, FALSE);
 }
 
 void
 syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
 {
+  guint input = (guint) syn_projection_spec_find_input (self->spec, syn_event_batch_get_source (batch));
+  SynProgress *progress = &self->progress[input];
+  guint known = syn_progress_get_known (progress, batch);
+  guint n_rows = syn_table_get_n_rows (self);
+  const guint32 *rows;
+
+  counts->repeated += known;
+  if (known == syn_event_batch_get_n_events (batch))
+    return;
+  if (self->clock.n_panes > 1)
+    {
+      g_autoptr (SynPartial) partial = syn_partial_new (self->spec->group, SYN_MAX_ROWS, SYN_TABLE_MAX_TEXT_BYTES);
+      SynWindowClock clock = self->clock;
+
+      syn_partial_add (partial, &clock, batch, known);
+      syn_table_merge (self, partial, counts, NULL);
+      return;
+    }
+  counts->applied += syn_rows_apply (&self->rows, &self->clock, batch, known, counts, &rows);
+  progress->epoch = syn_event_batch_get_epoch (batch);
+  progress->sequence = syn_event_batch_get_last_sequence (batch);
+  finish_taking (self, n_rows);
+}
+
+/* ---- partials ---- */
+
+typedef enum { NEW, KNOWN, OVERLAPS } Newness;
+
+/* Events of a partial cannot be told apart any more: it is taken in as a whole or not at all. */
+static Newness
+look_at_spans (SynTable *self, const SynPartial *partial, guint64 *n_events)
+{
+  const SynSpan *spans = syn_partial_get_spans (partial);
+  guint n_new = 0, n_known = 0;
+
+  for (guint i = 0; i < self->spec->n_inputs; i++)
+    {
+      const SynProgress *progress = &self->progress[i];
+
+      if (spans[i].first == 0)
+        continue;
+      *n_events += spans[i].last - spans[i].first + 1;
+      if (spans[i].epoch > progress->epoch || (spans[i].epoch == progress->epoch && spans[i].first > progress->sequence))
+        n_new++;
+      else if (spans[i].epoch < progress->epoch || spans[i].last <= progress->sequence)
+        n_known++;
+      else
+        return OVERLAPS;
+    }
+  if (n_known > 0 && n_new > 0)
+    return OVERLAPS;
+  return n_known > 0 ? KNOWN : NEW;
+}
+
+/* What became of the events of a row, in any of its windows. */
+typedef enum { LATE = 1, NO_ROOM = 2, TAKEN = 4 } Fate;
+
+/* The rows of the partial that go into the window that begins @back_us before their pane does, with its start. */
+static guint
+pick_rows (SynTable *self, const SynPartial *partial, gint64 back_us, const gint64 *late_us, const gint64 *gone_us, guint32 *from,
+           gint64 *starts, guint8 *fates)
+{
+  const SynKeyTable *keys = syn_partial_get_rows (partial)->keys;
+  guint n_rows = syn_partial_get_n_rows (partial), n = 0;
+
+  for (guint row = 0; row < n_rows; row++)
+    {
+      gint64 start_us = self->spec->window_us > 0 ? syn_key_table_get_start (keys, row) : 0;
+
+      if (late_us != NULL && start_us <= *late_us)
+        {
+          fates[row] |= LATE;
+          continue;
+        }
+      start_us -= back_us;
+      if (gone_us != NULL && start_us <= *gone_us)
+        {
+          fates[row] |= TAKEN; /* and gone again at once */
+          continue;
+        }
+      from[n] = row;
+      if (starts != NULL)
+        starts[n] = start_us;
+      n++;
+    }
+  return n;
+}
+
+static void
+merge_rows (SynTable *self, const SynPartial *partial, const ReplicaColumn *const *keys, const gint64 *starts, guint32 *from, guint n,
+            guint8 *fates, SynTableCounts *counts)
+{
   const SynProjectionSpec *spec = self->spec;
-  guint input = (guint) syn_projection_spec_find_input (spec, syn_event_batch_get_source (batch));
-  guint n_events = syn_event_batch_get_n_events (batch);
+  const SynRows *rows_of_partial = syn_partial_get_rows (partial);
+  guint32 *rows = syn_scratch_buffer (syn_scratch_get (), SYN_SCRATCH_ROWS, (gsize) n * sizeof *rows);
+  guint kept = 0;
+
+  syn_key_table_map (self->rows.keys, keys, starts, from, n, rows);
+  for (guint i = 0; i < n; i++)
+    {
+      fates[from[i]] |= rows[i] == SYN_NO_ROW ? NO_ROOM : TAKEN;
+      if (rows[i] == SYN_NO_ROW)
+        continue;
+      from[kept] = from[i];
+      rows[kept++] = rows[i];
+    }
+  for (guint i = 0; i < spec->n_aggregates && kept > 0; i++)
+    {
+      syn_aggregate_reserve (self->rows.aggregates[i], syn_key_table_get_capacity (self->rows.keys));
+      counts->lost_values += syn_aggregate_merge (self->rows.aggregates[i], rows_of_partial->aggregates[spec->merged[i]], from, rows, kept);
+    }
+}
+
+static void
+count_fates (const SynPartial *partial, const guint8 *fates, SynTableCounts *counts)
+{
+  const SynTableCounts *before = syn_partial_get_counts (partial);
+  const guint64 *n_events = syn_partial_get_n_events (partial);
+
+  counts->late += before->late;
+  counts->untimed += before->untimed;
+  counts->dropped += before->dropped;
+  counts->lost_values += before->lost_values;
+  for (guint row = 0; row < syn_partial_get_n_rows (partial); row++)
+    if (fates[row] & LATE)
+      counts->late += n_events[row];
+    else if (fates[row] & TAKEN)
+      counts->applied += n_events[row];
+    else
+      counts->dropped += n_events[row];
+}
+
+gboolean
+syn_table_merge (SynTable *self, const SynPartial *partial, SynTableCounts *counts, GError **error)
+{
+  const SynProjectionSpec *spec = self->spec;
   SynScratch *scratch = syn_scratch_get ();
-  const ReplicaColumn *const *columns = fields_of (&spec->inputs[input], spec->fields->n_columns, batch, scratch);
-  guint32 *events = syn_scratch_buffer (scratch, SYN_SCRATCH_EVENTS, (gsize) n_events * sizeof *events);
-  guint32 *rows = syn_scratch_buffer (scratch, SYN_SCRATCH_ROWS, (gsize) n_events * sizeof *rows);
-  gint64 *starts = NULL;
-  const gint64 *order_us;
-  guint n = n_events;
+  guint n_rows = syn_partial_get_n_rows (partial), n_rows_before = syn_table_get_n_rows (self);
+  g_autofree ReplicaColumn *columns = g_new0 (ReplicaColumn, spec->n_keys + 1);
+  g_autofree const ReplicaColumn **keys = g_new (const ReplicaColumn *, spec->n_keys + 1);
+  g_autofree guint8 *fates = g_malloc0 (n_rows + 1);
+  guint32 *from = syn_scratch_buffer (scratch, SYN_SCRATCH_EVENTS, (gsize) n_rows * sizeof *from);
+  gint64 *starts = NULL, late_us, gone_us;
+  gboolean any_late, any_gone;
+  guint64 n_events = 0;
 
-  if (spec->where != NULL)
-    n = syn_program_filter (spec->where, syn_scratch_frame (scratch, 0), columns, n_events, events);
-  else
-    for (guint i = 0; i < n; i++)
-      events[i] = i;
-  if (spec->window_us > 0)
+  if (syn_partial_get_group (partial) != spec->group)
     {
-      starts = syn_scratch_buffer (scratch, SYN_SCRATCH_STARTS, (gsize) n * sizeof *starts);
-      n = assign_starts (self, columns[spec->time_field], events, n, starts, counts);
+      g_set_error (error, SYN_ERROR, SYN_ERROR_INTERNAL, "projection \"%s\": a partial of another group", spec->name);
+      return FALSE;
     }
-  n = assign_rows (self, columns, events, starts, n, rows, counts);
-  counts->applied += n;
-  order_us = order_events (self, &spec->inputs[input], batch);
-
-  for (guint i = 0; i < spec->n_aggregates && n > 0; i++)
+  switch (look_at_spans (self, partial, &n_events))
     {
-      const SynAggregateSpec *aggregate = &spec->aggregates[i];
-      const ReplicaColumn *arguments[SYN_AGGREGATE_MAX_ARGS];
-
-      for (guint j = 0; j < aggregate->n_args; j++)
-        arguments[j] = syn_program_run (aggregate->args[j].program, syn_scratch_frame (scratch, j), columns, n_events);
-      syn_aggregate_reserve (self->aggregates[i], syn_key_table_get_capacity (self->keys));
-      counts->lost_values += syn_aggregate_update (self->aggregates[i], arguments, order_us, events, rows, n);
+    case KNOWN:
+      counts->repeated += n_events;
+      return TRUE;
+    case OVERLAPS:
+      g_set_error (error, SYN_ERROR, SYN_ERROR_INTERNAL, "projection \"%s\": a partial of which it has some events already", spec->name);
+      return FALSE;
+    case NEW:
+      break;
     }
+  any_late = syn_window_clock_get_late (&self->clock, &late_us);
+  syn_window_clock_advance (&self->clock, syn_partial_get_clock (partial));
+  any_gone = syn_window_clock_get_gone (&self->clock, &gone_us);
   if (spec->window_us > 0)
-    remove_gone (self);
-  syn_key_table_compact (self->keys, FALSE);
-  for (guint i = 0; i < spec->n_aggregates; i++)
-    syn_aggregate_compact (self->aggregates[i], syn_table_get_n_rows (self), FALSE);
-  self->sequences[input] = syn_event_batch_get_last_sequence (batch);
+    starts = syn_scratch_buffer (scratch, SYN_SCRATCH_STARTS, (gsize) n_rows * sizeof *starts);
+  for (guint i = 0; i < spec->n_keys; i++)
+    {
+      syn_key_table_lend (syn_partial_get_rows (partial)->keys, i, &columns[i]);
+      keys[i] = &columns[i];
+    }
+  for (guint i = 0; i < self->clock.n_panes; i++)
+    {
+      guint n = pick_rows (self, partial, (gint64) i * self->clock.slide_us, any_late ? &late_us : NULL, any_gone ? &gone_us : NULL, from,
+                           starts, fates);
+
+      merge_rows (self, partial, keys, starts, from, n, fates, counts);
+    }
+  count_fates (partial, fates, counts);
+  for (guint i = 0; i < spec->n_inputs; i++)
+    if (syn_partial_get_spans (partial)[i].first != 0)
+      self->progress[i] = (SynProgress) { syn_partial_get_spans (partial)[i].epoch, syn_partial_get_spans (partial)[i].last };
+  finish_taking (self, n_rows_before);
+  return TRUE;
 }
 
 /* ---- snapshots ---- */
@@ -272,11 +300,11 @@ evaluate (SynTable *self, guint n_rows, ReplicaColumn *columns, const ReplicaCol
       pointers[i] = &columns[i];
     }
   for (guint i = 0; i < n_keys; i++)
-    syn_key_table_lend (self->keys, i, &columns[i]);
+    syn_key_table_lend (self->rows.keys, i, &columns[i]);
   for (guint i = 0; i < spec->n_aggregates; i++)
     {
-      syn_aggregate_reserve (self->aggregates[i], MAX (n_rows, 1));
-      syn_aggregate_lend (self->aggregates[i], n_rows, &columns[n_keys + i]);
+      syn_aggregate_reserve (self->rows.aggregates[i], MAX (n_rows, 1));
+      syn_aggregate_lend (self->rows.aggregates[i], n_rows, &columns[n_keys + i]);
     }
   for (guint i = 0; i < spec->n_outputs; i++)
     {
@@ -305,10 +333,7 @@ syn_table_make_snapshot (SynTable *self, ReplicaToken token, gint64 time_us, GEr
   const ReplicaColumn **pointers;
   ReplicaColumn *columns;
 
-  syn_key_table_compact (self->keys, TRUE);
-  for (guint i = 0; i < spec->n_aggregates; i++)
-    syn_aggregate_compact (self->aggregates[i], n_rows, TRUE);
-
+  syn_rows_compact (&self->rows, TRUE);
   columns = syn_scratch_buffer (scratch, SYN_SCRATCH_COLUMNS, n_work * sizeof *columns);
   pointers = syn_scratch_buffer (scratch, SYN_SCRATCH_POINTERS, n_work * sizeof *pointers);
   evaluate (self, n_rows, columns, pointers);
@@ -324,7 +349,7 @@ syn_table_make_snapshot (SynTable *self, ReplicaToken token, gint64 time_us, GEr
       replica_snapshot_builder_add (builder, &column);
     }
   for (guint i = 0; i < spec->n_inputs; i++)
-    replica_snapshot_builder_add_frontier (builder, spec->inputs[i].source->name, self->sequences[i]);
+    replica_snapshot_builder_add_frontier (builder, spec->inputs[i].source->name, self->progress[i].sequence);
   snapshot = replica_snapshot_builder_finish (g_steal_pointer (&builder), &local_error);
   if (snapshot == NULL)
     g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "projection \"%s\": %s", spec->name, local_error->message);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "syn-event-batch.h"
+#include "syn-partial.h"
 #include "replica-snapshot.h"
 
 /* The state of one projection: rows by key, the aggregates of each, and how they are shown. Knows no grain and no clock. */
@@ -10,22 +11,16 @@ G_BEGIN_DECLS
 
 typedef struct _SynTable SynTable;
 
-/* What became of the events of a batch; @applied + @late + @untimed + @dropped are those that passed `where`. */
-typedef struct {
-  guint64 applied;
-  guint64 late;        /* their bucket was gone already */
-  guint64 untimed;     /* windows: without an event time, or one that has no bucket in 64 bits */
-  guint64 dropped;     /* they needed a row, or text of a key, and there was no room */
-  guint64 lost_values; /* applied, but a string of an aggregate found no room */
-} SynTableCounts;
-
 /* @spec must outlive the table. @max_rows: SYN_MAX_ROWS; @max_text_bytes per string column: SYN_TABLE_MAX_TEXT_BYTES. */
 #define SYN_TABLE_MAX_TEXT_BYTES (1u << 30)
 SynTable *syn_table_new (const SynProjectionSpec *spec, guint max_rows, gsize max_text_bytes);
 void syn_table_free (SynTable *self);
-/* Applies all of @batch, which must be of one of the projection's sources. Adds to @counts. Room is judged as of the end of the batch
- * before: buckets that fall out of `keep` are removed at the end of the batch that moved the newest one on. */
+/* Applies all of @batch, which must be of one of the projection's sources, but for events that it has already. Adds to @counts. Room is
+ * judged as of the end of the batch before: windows that fall out of `keep` are removed at the end of the batch that moved the newest one on. */
 void syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts);
+/* The same for the events that @partial, of the projection's group, has taken in; nothing when it has them already. FALSE: it is not the group's, or
+ * the table has some of its events but not all; then nothing was changed. */
+gboolean syn_table_merge (SynTable *self, const SynPartial *partial, SynTableCounts *counts, GError **error);
 guint syn_table_get_n_rows (const SynTable *self);
 /* Errors: SYN_ERROR_TOO_LARGE. */
 ReplicaSnapshot *syn_table_make_snapshot (SynTable *self, ReplicaToken token, gint64 time_us, GError **error);

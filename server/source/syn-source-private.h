@@ -21,6 +21,13 @@ typedef struct
 
 extern const SynSourceClass syn_source_file_class, syn_source_simulator_class, syn_source_host_class;
 
+/* A grain that a source's batches go to. */
+typedef struct
+{
+  const char *type; /* static */
+  const char *key;  /* the catalog's */
+} SynFeed;
+
 struct _SynSource
 {
   guint ref_count; /* the activation's, and one for each batch in flight */
@@ -28,10 +35,11 @@ struct _SynSource
   SynLane *lane;
   SynCatalog *catalog; /* (owned) */
   const SynSourceSpec *spec;
-  const char **feeds; /* (owned): projections made from this source; the names are the catalog's */
+  SynFeed *feeds; /* (owned): projections made from this source, or what conflates its events for them */
   guint n_feeds;
   gboolean closed;
   SynEventBuilder *builder; /* (owned) */
+  guint64 epoch;    /* of its numbering, which begins anew with each activation */
   guint64 sequence;
   guint in_flight;
   guint64 n_apply_errors;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The grain "source/NAME": the one place where events get their sequence, and the hand-over of each batch to
- * the projections made from it. What is published is read whole before any of it counts; a batch is the same
+ * the projections made from it, or to the conflation of those that share their events. What is published is read whole before any of it counts; a batch is the same
  * immutable object for all. The bound of batches in flight is the back-pressure: a publisher is told
  * OVERLOADED before anything of its request is applied, a file stops being read, a simulator falls behind and
  * catches up.
@@ -19,7 +19,8 @@
 #include "syn-metrics.h"
 
 /* The grains that events go to, server/projection: known by name only. */
-#define FEED_GRAIN "projection"
+#define PROJECTION_GRAIN "projection"
+#define CONFLATION_GRAIN "conflation"
 #define WARN_INTERVAL_MS 10000
 
 static SynMetric events_metric, batches_metric, refused_metric, in_flight_metric, errors_metric;
@@ -116,6 +117,7 @@ syn_source_deliver (SynSource *self, SynEventBatch *batch)
   guint n_events = syn_event_batch_get_n_events (batch);
   SynFlight *flight;
 
+  syn_event_batch_set_epoch (batch, self->epoch);
   syn_event_batch_set_first_sequence (batch, self->sequence + 1, syn_lane_real_us (self->lane));
   self->sequence += n_events;
   syn_metric_add (self->lane, events_metric, n_events);
@@ -138,8 +140,8 @@ syn_source_deliver (SynSource *self, SynEventBatch *batch)
   for (guint i = 0; i < self->n_feeds; i++)
     {
       const SynCall call = {
-        .type = FEED_GRAIN,
-        .key = self->feeds[i],
+        .type = self->feeds[i].type,
+        .key = self->feeds[i].key,
         .method = SYN_APPLY_METHOD,
         .payload = syn_event_batch_ref (batch),
         .payload_free = (GDestroyNotify) syn_event_batch_unref,
@@ -292,13 +294,14 @@ source_activate (SynGrain *grain, const char *key, gpointer type_data, GError **
   self->lane = syn_grain_get_lane (grain);
   self->catalog = syn_catalog_ref (catalog);
   self->spec = spec;
-  self->feeds = g_new0 (const char *, syn_catalog_get_n_projections (catalog) + 1);
-  for (guint i = 0; i < syn_catalog_get_n_projections (catalog); i++)
+  self->epoch = syn_grain_get_epoch (grain);
+  self->feeds = g_new0 (SynFeed, syn_catalog_get_n_conflations (catalog) + 1);
+  for (guint i = 0; i < syn_catalog_get_n_conflations (catalog); i++)
     {
-      const SynProjectionSpec *projection = syn_catalog_get_projection (catalog, i);
+      const SynConflationSpec *group = syn_catalog_get_conflation (catalog, i);
 
-      if (syn_projection_spec_find_input (projection, spec) >= 0)
-        self->feeds[self->n_feeds++] = projection->name;
+      if (syn_projection_spec_find_input (group->common, spec) >= 0)
+        self->feeds[self->n_feeds++] = (SynFeed){ group->direct ? PROJECTION_GRAIN : CONFLATION_GRAIN, group->name };
     }
   self->builder = syn_event_builder_new (spec);
   self->kind = class_of (spec->kind);
@@ -343,7 +346,7 @@ syn_sources_register (SynSilo *silo, SynCatalog *catalog)
   refused_metric =
       syn_metric_register (SYN_METRIC_COUNTER, "source_refused_total", "Publish requests that were refused");
   in_flight_metric = syn_metric_register (SYN_METRIC_GAUGE, "source_batches_in_flight",
-                                          "Batches that some projection has not applied yet");
+                                          "Batches that some projection, or its conflation, has not taken in yet");
   errors_metric = syn_metric_register (SYN_METRIC_COUNTER, "source_apply_errors_total",
                                        "Batches that a projection did not apply");
   syn_silo_register (silo, &type, catalog);

@@ -10,7 +10,7 @@
   "{'name':'lonely','kind':'http','fields':{'n':'int64'}},"                                                  \
   "{'name':'sim','kind':'simulator','instruments':3,'rate':1}],"                                             \
   "'projections':[{'name':'a','from':'trades','key':['symbol'],'columns':{'last':'last(price)'}},"           \
-  "{'name':'b/c','from':'trades','key':['symbol'],'columns':{'n':'count()'}}]}"
+  "{'name':'b/c','from':'trades','key':['symbol','price'],'columns':{'n':'count()'}}]}"
 
 static SynPublished *
 publish (Fixture *fixture, const char *source, const char *body, SynFormat format, GError **error)

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The always-on grain "conflation/GROUP", between the sources and the projections of one conflation group: takes batches into a partial, and
+ * at the tick hands that one partial to every projection of the group, which merges it. On its own lane.
+ *
+ * When. The first events after a quiet time leave at once; what comes after them leaves at the next tick, all of it as one. A partial that has grown
+ * past its bounds leaves before. None leaves while the one before has not been merged everywhere: it grows instead, which is what conflation
+ * is for; and when it has grown past its bounds too, batches are kept back unacknowledged, until the source's bound of batches in flight holds up the
+ * publisher. A projection that is about to make a snapshot asks for a flush first, so a reader sees all that was acknowledged before it
+ * asked, and nobody waits for a tick.
+ *
+ * Acknowledged. A batch is acknowledged once it is in the partial: its memory is free, and nothing of it can be refused any more.
+ *
+ * Once. Events are known by their sequences, here and in the tables: what comes again, because an activation failed in between and somebody
+ * who could not know better sent it again, is recognised and not counted. A partial goes to a projection once; one that fails to
+ * take it (it is being restarted) misses these events and no others, as it would miss batches, and its snapshots begin anew. An activation that ends
+ * hands over what it has before it goes.
+ *
+ * Which groups. One projection alone gets its batches straight from the source: over partials each event would be grouped there
+ * and merged once more here, and nothing is shared (bench/README.md has the figures). Unless its windows slide: then each event would go into every one of its windows. */
+#define G_LOG_DOMAIN "synoptic-projection"
+#include "syn-error.h"
+#include "syn-limits.h"
+#include "syn-partial.h"
+#include "syn-progress.h"
+#include "syn-projection-private.h"
+#include "syn-source.h"
+#include "syn-table.h"
+
+#define WARN_INTERVAL_MS 10000
+
+typedef struct {
+  guint ref_count; /* the activation's, and one for each partial on its way */
+  gboolean closed;
+  SynLane *lane;
+  SynCatalog *catalog; /* (owned): the group is its */
+  const SynConflationSpec *group;
+  SynProgress *progress; /* (owned): of each input */
+  SynWindowClock clock;
+  SynPartial *partial;   /* (owned): being filled */
+  SynTimer tick;         /* armed: a partial left less than a tick ago */
+  guint n_flights;       /* partials that some projection has not merged yet */
+  SynMessageList waiting; /* kept back for want of room, in order: batches, and flushes that came after them */
+  gint64 warned_ms;
+  guint64 n_errors, n_errors_said;
+} SynConflation;
+
+typedef struct {
+  SynConflation *conflation; /* (owned) */
+  guint n_waiting;
+} Flight;
+
+static void drain (SynConflation *self);
+
+static void
+conflation_unref (SynConflation *self)
+{
+  if (--self->ref_count > 0)
+    return;
+  syn_partial_unref (self->partial);
+  syn_catalog_unref (self->catalog);
+  g_free (self->progress);
+  g_free (self);
+}
+
+static SynPartial *
+new_partial (SynConflation *self)
+{
+  return syn_partial_new (self->group, SYN_MAX_ROWS, SYN_TABLE_MAX_TEXT_BYTES);
+}
+
+static gboolean
+is_full (SynConflation *self)
+{
+  return syn_partial_get_n_rows (self->partial) >= SYN_CONFLATION_MAX_ROWS
+         || syn_partial_get_taken_bytes (self->partial) >= SYN_CONFLATION_MAX_BYTES;
+}
+
+/* ---- partials on their way ---- */
+
+static void
+warn_merge_error (SynConflation *self, const GError *error)
+{
+  gint64 now_ms = syn_lane_now_ms (self->lane);
+
+  syn_metric_add (self->lane, syn_projection_metrics ()->merge_errors, 1);
+  self->n_errors++;
+  if (g_error_matches (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE) || self->closed
+      || (self->warned_ms != 0 && now_ms - self->warned_ms < WARN_INTERVAL_MS))
+    return;
+  g_warning ("conflation \"%s\": a projection did not merge a partial (%" G_GUINT64_FORMAT " such failures): %s", self->group->name,
+             self->n_errors - self->n_errors_said, error->message);
+  self->warned_ms = now_ms;
+  self->n_errors_said = self->n_errors;
+}
+
+static void
+merged (gpointer payload, const GError *error, gpointer user_data)
+{
+  Flight *flight = user_data;
+  SynConflation *self = flight->conflation;
+
+  if (error != NULL)
+    warn_merge_error (self, error);
+  if (--flight->n_waiting > 0)
+    return;
+  g_free (flight);
+  self->n_flights--;
+  if (!self->closed)
+    drain (self);
+  conflation_unref (self);
+}
+
+static void on_tick (SynTimer *timer, gpointer user_data);
+
+static void
+hand_over (SynConflation *self)
+{
+  const SynProjectionMetrics *metrics = syn_projection_metrics ();
+  g_autoptr (SynPartial) partial = NULL;
+  Flight *flight;
+
+  if (syn_partial_is_empty (self->partial))
+    return;
+  partial = self->partial;
+  self->partial = new_partial (self);
+  syn_metric_add (self->lane, metrics->partials, 1);
+  syn_metric_add (self->lane, metrics->partial_rows, syn_partial_get_n_rows (partial));
+  flight = g_new0 (Flight, 1);
+  flight->conflation = self;
+  flight->n_waiting = self->group->n_projections;
+  self->ref_count++;
+  self->n_flights++;
+  for (guint i = 0; i < self->group->n_projections; i++)
+    {
+      const SynCall call = {
+        .type = SYN_PROJECTION_GRAIN,
+        .key = self->group->projections[i]->name,
+        .method = SYN_MERGE_METHOD,
+        .payload = syn_partial_ref (partial),
+        .payload_free = (GDestroyNotify) syn_partial_unref,
+        .reply = merged,
+        .user_data = flight,
+      };
+
+      syn_call (self->lane, &call);
+    }
+  syn_lane_disarm (self->lane, &self->tick);
+  syn_lane_arm (self->lane, &self->tick, self->group->tick_ms, on_tick, self);
+}
+
+static void
+on_tick (SynTimer *timer, gpointer user_data)
+{
+  SynConflation *self = user_data;
+
+  if (self->n_flights == 0)
+    hand_over (self);
+}
+
+/* ---- what comes ---- */
+
+static void
+take (SynConflation *self, SynMessage *message)
+{
+  SynEventBatch *batch = syn_message_get_payload (message);
+  guint input = (guint) syn_projection_spec_find_input (self->group->common, syn_event_batch_get_source (batch));
+  SynProgress *progress = &self->progress[input];
+  guint known = syn_progress_get_known (progress, batch);
+
+  syn_metric_add (self->lane, syn_projection_metrics ()->repeated, known);
+  if (known < syn_event_batch_get_n_events (batch))
+    {
+      const SynSpan *span = &syn_partial_get_spans (self->partial)[input];
+
+      /* A span is of one numbering. */
+      if (span->first != 0 && span->epoch != syn_event_batch_get_epoch (batch))
+        hand_over (self);
+      syn_partial_add (self->partial, &self->clock, batch, known);
+      progress->epoch = syn_event_batch_get_epoch (batch);
+      progress->sequence = syn_event_batch_get_last_sequence (batch);
+    }
+  syn_message_reply (message, NULL, NULL);
+  if (self->n_flights == 0 && (!syn_timer_is_armed (&self->tick) || is_full (self)))
+    hand_over (self);
+}
+
+static void
+flush (SynConflation *self, SynMessage *message)
+{
+  /* Beyond, a projection is stuck: the one that asks makes do with what it has. */
+  if (self->n_flights < SYN_CONFLATION_MAX_FLIGHTS)
+    hand_over (self);
+  /* After the partial, and from the same lane: that is in the mailbox when this arrives. */
+  syn_message_reply (message, NULL, NULL);
+}
+
+static gboolean
+has_room (SynConflation *self)
+{
+  return self->n_flights == 0 || !is_full (self);
+}
+
+static void
+handle (SynConflation *self, SynMessage *message)
+{
+  if (syn_message_get_method (message) == SYN_FLUSH_METHOD)
+    flush (self, message);
+  else
+    take (self, message);
+}
+
+/* A partial has been merged everywhere. */
+static void
+drain (SynConflation *self)
+{
+  if (self->n_flights == 0 && (!syn_timer_is_armed (&self->tick) || is_full (self)))
+    hand_over (self);
+  while (self->waiting.head != NULL && has_room (self))
+    handle (self, syn_message_list_pop (&self->waiting));
+}
+
+static void
+receive (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  SynConflation *self = state;
+  int method = syn_message_get_method (message);
+  SynEventBatch *batch = method == SYN_APPLY_METHOD ? syn_message_get_payload (message) : NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (method == SYN_APPLY_METHOD
+      && (batch == NULL || syn_projection_spec_find_input (self->group->common, syn_event_batch_get_source (batch)) < 0))
+    error = g_error_new (SYN_ERROR, SYN_ERROR_INTERNAL, "conflation \"%s\": a batch of another source", self->group->name);
+  else if (method != SYN_APPLY_METHOD && method != SYN_FLUSH_METHOD)
+    error = g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "conflation \"%s\": no method %d", self->group->name, method);
+  if (error != NULL)
+    syn_message_fail (message, error);
+  else if (self->waiting.length > 0 || (method == SYN_APPLY_METHOD && !has_room (self)))
+    syn_message_list_push (&self->waiting, message);
+  else
+    handle (self, message);
+}
+
+/* ---- the grain ---- */
+
+static gpointer
+activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
+{
+  const SynConflationSpec *group = syn_catalog_find_conflation (type_data, key);
+  SynConflation *self;
+
+  if (group == NULL)
+    {
+      g_set_error (error, SYN_ERROR, SYN_ERROR_NOT_FOUND, "no conflation group \"%s\"", key);
+      return NULL;
+    }
+  self = g_new0 (SynConflation, 1);
+  self->ref_count = 1;
+  self->lane = syn_grain_get_lane (grain);
+  self->catalog = syn_catalog_ref (type_data);
+  self->group = group;
+  self->progress = g_new0 (SynProgress, group->common->n_inputs);
+  syn_window_clock_init (&self->clock, group->common);
+  self->partial = new_partial (self);
+  return self;
+}
+
+static void
+deactivate (SynGrain *grain, gpointer state)
+{
+  SynConflation *self = state;
+  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "conflation \"%s\" is being deactivated", self->group->name);
+
+  self->closed = TRUE;
+  while (self->waiting.head != NULL)
+    syn_message_fail (syn_message_list_pop (&self->waiting), error);
+  hand_over (self);
+  syn_lane_disarm (self->lane, &self->tick);
+  conflation_unref (self);
+}
+
+/* Batches that wait for room are open beside flushes and each other; turns are whole anyway. */
+const SynGrainType syn_conflation_grain_type = {
+  .name = SYN_CONFLATION_GRAIN,
+  .idle_age_ms = 0,
+  .always_on = TRUE,
+  .reentrant = TRUE,
+  .activate = activate,
+  .receive = receive,
+  .deactivate = deactivate,
+};

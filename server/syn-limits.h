@@ -64,6 +64,9 @@
 #define SYN_MAX_STATE_REQUESTS 256           /* of one grain, not yet answered by the store; above: OVERLOADED */
 #define SYN_MAX_STORE_REQUESTS (1u << 16)    /* waiting for the store's thread; above: OVERLOADED */
 #define SYN_MAX_STORE_BYTES (64u << 20)      /* in those, together; above: OVERLOADED */
+#define SYN_MIN_REMINDER_MS 1000             /* the shortest period; below: INVALID */
+#define SYN_MAX_REMINDER_MS G_GUINT64_CONSTANT (3155760000000) /* a hundred years: the longest; above: INVALID */
+#define SYN_MAX_REMINDERS 16384              /* of one partition's grains together; above: OVERLOADED */
 
 /* front */
 #define SYN_MAX_CONNECTIONS 100000

@@ -55,6 +55,7 @@ struct _SynSilo {
   gint draining;          /* atomic: no call is taken any more */
   gboolean drained;
   guint drain_round, drain_acks;
+  guint max_reminders;    /* SYN_MAX_REMINDERS; tests lower it */
   guint n_flushing;       /* lanes that wait for the store */
   void (*drain_done) (gpointer user_data);
   gpointer drain_data;

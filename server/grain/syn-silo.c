@@ -15,7 +15,7 @@
 #include "syn-silo-private.h"
 #include "syn-error.h"
 #include "syn-memory-store.h"
-#include "syn-state-private.h"
+#include "syn-reminder-private.h"
 #include "syn-silo-test.h"
 
 #define DRAIN_ROUNDS 4
@@ -79,6 +79,7 @@ syn_silo_new (const SynSiloOptions *options, GError **error)
   self->incarnation = incarnation;
   self->next_epoch = ((guint64) incarnation << 32) + 1;
   self->max_lane_messages = SYN_MAX_LANE_MESSAGES;
+  self->max_reminders = SYN_MAX_REMINDERS;
   self->started_us = g_get_real_time ();
   self->kept = g_array_new (FALSE, FALSE, sizeof (SynKept));
   g_array_set_clear_func (self->kept, kept_clear);
@@ -221,6 +222,7 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
   for (guint i = 0; i < self->n_lanes && !self->stepped; i++)
     if (!syn_lane_start_thread (self->lanes[i], error))
       return FALSE;
+  syn_reminders_start (self);
   for (guint i = 0; i < self->kept->len; i++)
     {
       SynKept *kept = &g_array_index (self->kept, SynKept, i);

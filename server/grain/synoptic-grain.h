@@ -169,7 +169,8 @@ void syn_grain_read_state (SynGrain *self, const char *name, SynStateFunc func, 
 void syn_grain_write_state (SynGrain *self, const char *name, GBytes *bytes, SynStateFunc func, gpointer user_data);
 
 /* A request that comes at its time, over restarts: method SYN_REMINDER_METHOD, payload its name (const char *). At least once; what was due
- * while the silo was down comes once. @period_ms 0: once; else at least SYN_MIN_REMINDER_MS. */
+ * while the silo was down comes once. It has come when the grain replied (NULL); failed, it comes again after a while. @period_ms 0: once;
+ * else at least SYN_MIN_REMINDER_MS, and counted from the planned time. */
 #define SYN_REMINDER_METHOD 1002
 void syn_grain_set_reminder (SynGrain *self, const char *name, guint64 due_ms, guint64 period_ms, SynStateFunc done, gpointer user_data);
 void syn_grain_clear_reminder (SynGrain *self, const char *name, SynStateFunc done, gpointer user_data);

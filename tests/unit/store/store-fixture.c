@@ -21,6 +21,7 @@ store_silo_new (SynStore *store)
   g_assert_no_error (error);
   syn_silo_set_store (silo, store);
   g_assert_true (syn_silo_start (silo, NULL, &error));
+  syn_silo_settle (silo); /* it reads its reminders */
   return silo;
 }
 

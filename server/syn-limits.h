@@ -33,6 +33,7 @@
 /* expressions and queries */
 #define SYN_MAX_EXPR_BYTES 4096
 #define SYN_MAX_EXPR_DEPTH 64
+#define SYN_MAX_EXPR_TEXT_BYTES (64u << 20)  /* all different strings of one result; those beyond are null, and counted */
 #define SYN_MAX_REGEX_BYTES 1024             /* one pattern */
 #define SYN_MAX_REGEX_STATES 512             /* of one pattern: matching takes at most this many steps a character */
 #define SYN_MAX_QUERY_BYTES 8192             /* the whole path and query, decoded */

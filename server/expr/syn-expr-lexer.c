@@ -27,6 +27,7 @@ static const struct {
   { "=", SYN_TOKEN_EQ },   { "<", SYN_TOKEN_LT },    { ">", SYN_TOKEN_GT },    { "~", SYN_TOKEN_GLOB },
   { "+", SYN_TOKEN_PLUS }, { "-", SYN_TOKEN_MINUS }, { "*", SYN_TOKEN_STAR },  { "/", SYN_TOKEN_SLASH },
   { "(", SYN_TOKEN_OPEN }, { ")", SYN_TOKEN_CLOSE }, { ",", SYN_TOKEN_COMMA },
+  { "%", SYN_TOKEN_PERCENT },
 };
 
 static gboolean
@@ -302,6 +303,8 @@ take_symbol (SynLexer *self, SynToken *token, GError **error)
     hint = "; use \"or\"";
   else if (*c == '!')
     hint = "; use \"not\" or \"!=\"";
+  else if (*c == '^')
+    hint = "; use pow(x, y)";
   g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID,
                "column %u: expected a name, a value or an operator, found \"%.*s\"%s", token->position,
                (int)(g_utf8_next_char (c) - c), c, hint);

@@ -6,9 +6,9 @@
  * were rejected: their errors say less than these do. */
 #include "syn-expr-private.h"
 
-#include "replica-number.h"
 #include "syn-error.h"
 #include "syn-limits.h"
+#include "syn-suggest.h"
 
 #include <string.h>
 
@@ -26,14 +26,39 @@ advance (Parser *self, GError **error)
   return syn_lexer_next (&self->lexer, &self->token, error);
 }
 
+/* What stands where a word between two values could: one that was meant, perhaps. */
+static char *
+suggest_word (const char *found)
+{
+  static const char *const words[] = { "and", "or", "not", "in", "is", "between", "null", "as", "true", "false" };
+  SynSuggest suggest;
+
+  syn_suggest_init (&suggest, found);
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    {
+      if (strcmp (found, words[i]) == 0) /* it is what it looks like, in a wrong place */
+        return g_strdup ("");
+      syn_suggest_add (&suggest, words[i]);
+    }
+  return syn_suggest_dup_text (&suggest);
+}
+
+static gboolean
+is_word (const Parser *self, const char *word)
+{
+  return self->token.kind == SYN_TOKEN_NAME && strcmp (self->token.value, word) == 0;
+}
+
 static gboolean
 fail_expected (Parser *self, const char *expected, GError **error)
 {
   g_autofree char *found = syn_token_describe (&self->token);
+  g_autofree char *near = NULL;
   const char *hint = "";
 
   if (self->token.kind == SYN_TOKEN_NAME)
     {
+      hint = near = suggest_word (self->token.value);
       if (g_ascii_strcasecmp (self->token.value, "and") == 0
           || g_ascii_strcasecmp (self->token.value, "or") == 0
           || g_ascii_strcasecmp (self->token.value, "not") == 0
@@ -41,8 +66,6 @@ fail_expected (Parser *self, const char *expected, GError **error)
         hint = "; and, or, not and in are written in small letters";
       else if (g_ascii_strcasecmp (self->token.value, "like") == 0)
         hint = "; use ~ with * and ?";
-      else if (g_ascii_strcasecmp (self->token.value, "is") == 0)
-        hint = "; null is met with coalesce()";
     }
   g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: expected %s, found %s%s",
                self->token.position, expected, found, hint);
@@ -75,75 +98,12 @@ new_binary (SynOp op, guint op_position, SynExpr *left, SynExpr *right)
   return self;
 }
 
-/* The number in the current token. A minus sign before it belongs to it, so that the smallest int64 can be
- * written. */
 static SynExpr *
 parse_number (Parser *self, gboolean negative, guint position, GError **error)
 {
-  g_autoptr (SynExpr) expr = syn_expr_new (SYN_EXPR_LITERAL, SYN_OP_NONE, position, NULL, 0);
-  SynLiteral *literal = &expr->literal;
-  const char *digits = self->token.start;
-  gsize length = self->token.length;
-  const char *point;
-  g_autofree char *text = NULL;
-  gsize n;
-  ReplicaReadResult result;
+  g_autoptr (SynExpr) expr = syn_expr_new_number (&self->token, negative, position, error);
 
-  while (length > 1 && digits[0] == '0' && g_ascii_isdigit (digits[1]))
-    {
-      digits++;
-      length--;
-    }
-  text = g_strdup_printf ("%s%.*s", negative ? "-" : "", (int)length, digits);
-  n = strlen (text);
-  point = strchr (text, '.');
-  if (strpbrk (text, "eE") != NULL)
-    {
-      literal->type = REPLICA_TYPE_DOUBLE;
-      result = replica_read_double (text, n, &literal->number);
-    }
-  else
-    {
-      gsize scale = point != NULL ? strlen (point + 1) : 0;
-      ReplicaInt128 widest;
-
-      if (scale > REPLICA_DECIMAL_SCALE_MAX)
-        {
-          g_set_error (
-              error, SYN_ERROR, SYN_ERROR_INVALID,
-              "column %u: a decimal has at most %d digits after the point; with an exponent it is a double",
-              self->token.position, REPLICA_DECIMAL_SCALE_MAX);
-          return NULL;
-        }
-      literal->type = point != NULL ? REPLICA_TYPE_DECIMAL : REPLICA_TYPE_INT64;
-      literal->scale = (guint8)scale;
-      if (point != NULL)
-        {
-          result = replica_read_decimal128 (text, n, (guint)scale, &literal->unscaled);
-          /* Must survive being compared at the largest scale. */
-          if (result == REPLICA_READ_OK)
-            result = replica_read_decimal128 (text, n, REPLICA_DECIMAL_SCALE_MAX, &widest);
-        }
-      else
-        {
-          gint64 value = 0;
-
-          result = replica_read_int64 (text, n, &value);
-          literal->unscaled = value;
-        }
-      if (result == REPLICA_READ_OK)
-        result = replica_read_double (text, n, &literal->number);
-    }
-  if (result != REPLICA_READ_OK)
-    {
-      g_autofree char *found = syn_token_describe (&self->token);
-
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: %s is out of range%s", position, found,
-                   literal->type == REPLICA_TYPE_INT64 ? " for an int64; with an exponent it is a double"
-                                                       : "");
-      return NULL;
-    }
-  if (!advance (self, error))
+  if (expr == NULL || !advance (self, error))
     return NULL;
   return g_steal_pointer (&expr);
 }
@@ -279,22 +239,6 @@ parse_primary (Parser *self, GError **error)
     }
 }
 
-/* `-(5)` is -5: turns the sign of a number around, unless there is none, or no int64 for it. */
-static gboolean
-negate_literal (SynExpr *expr)
-{
-  SynLiteral *literal = &expr->literal;
-
-  if (expr->kind != SYN_EXPR_LITERAL
-      || (literal->type != REPLICA_TYPE_INT64 && literal->type != REPLICA_TYPE_DECIMAL
-          && literal->type != REPLICA_TYPE_DOUBLE)
-      || (literal->type == REPLICA_TYPE_INT64 && literal->unscaled == G_MININT64))
-    return FALSE;
-  literal->unscaled = -literal->unscaled;
-  literal->number = -literal->number;
-  return TRUE;
-}
-
 static SynExpr *
 parse_unary (Parser *self, GError **error)
 {
@@ -314,7 +258,7 @@ parse_unary (Parser *self, GError **error)
   if (arg == NULL)
     return NULL;
   leave (self);
-  if (negate_literal (arg))
+  if (syn_expr_negate_literal (arg))
     {
       arg->position = position;
       return arg;
@@ -329,9 +273,10 @@ parse_product (Parser *self, GError **error)
 {
   g_autoptr (SynExpr) left = parse_unary (self, error);
 
-  while (left != NULL && (self->token.kind == SYN_TOKEN_STAR || self->token.kind == SYN_TOKEN_SLASH))
+  while (left != NULL && (self->token.kind == SYN_TOKEN_STAR || self->token.kind == SYN_TOKEN_SLASH
+                          || self->token.kind == SYN_TOKEN_PERCENT))
     {
-      SynOp op = self->token.kind == SYN_TOKEN_STAR ? SYN_OP_MUL : SYN_OP_DIV;
+      SynOp op = SYN_OP_MUL + (self->token.kind - SYN_TOKEN_STAR);
       guint position = self->token.position;
       SynExpr *right;
 
@@ -386,6 +331,58 @@ parse_in (Parser *self, SynExpr *left, gboolean negated, guint position, GError 
   return expr;
 }
 
+/* `between … and …`, with the token on "between". */
+static SynExpr *
+parse_between (Parser *self, SynExpr *left, gboolean negated, guint position, GError **error)
+{
+  g_autoptr (GPtrArray) args = g_ptr_array_new_with_free_func ((GDestroyNotify)syn_expr_unref);
+  SynExpr *arg, *expr;
+
+  g_ptr_array_add (args, left);
+  if (!advance (self, error) || (arg = parse_sum (self, error)) == NULL)
+    return NULL;
+  g_ptr_array_add (args, arg);
+  if (self->token.kind != SYN_TOKEN_AND)
+    {
+      fail_expected (self, "\"and\" and the upper end of \"between\"", error);
+      return NULL;
+    }
+  if (!advance (self, error) || (arg = parse_sum (self, error)) == NULL)
+    return NULL;
+  g_ptr_array_add (args, arg);
+  expr = new_with_args (SYN_EXPR_BETWEEN, left->position, args);
+  expr->negated = negated;
+  expr->op_position = position;
+  return expr;
+}
+
+/* `is null` and `is not null`, with the token on "is". */
+static SynExpr *
+parse_is (Parser *self, SynExpr *arg, guint position, GError **error)
+{
+  g_autoptr (SynExpr) left = arg;
+  gboolean negated;
+  SynExpr *expr;
+
+  if (!advance (self, error))
+    return NULL;
+  negated = self->token.kind == SYN_TOKEN_NOT;
+  if (negated && !advance (self, error))
+    return NULL;
+  if (self->token.kind != SYN_TOKEN_NULL)
+    {
+      fail_expected (self, negated ? "\"null\" after \"is not\"" : "\"null\" or \"not null\" after \"is\"", error);
+      return NULL;
+    }
+  if (!advance (self, error))
+    return NULL;
+  expr = syn_expr_new (SYN_EXPR_IS_NULL, SYN_OP_NONE, left->position, &left, 1);
+  left = NULL;
+  expr->negated = negated;
+  expr->op_position = position;
+  return expr;
+}
+
 static SynExpr *
 parse_comparison (Parser *self, GError **error)
 {
@@ -412,13 +409,19 @@ parse_comparison (Parser *self, GError **error)
     case SYN_TOKEN_NOT:
       if (!advance (self, error))
         return NULL;
+      if (is_word (self, "between"))
+        return parse_between (self, g_steal_pointer (&left), TRUE, position, error);
       if (self->token.kind != SYN_TOKEN_IN)
         {
-          fail_expected (self, "\"in\" after \"not\"", error);
+          fail_expected (self, "\"in\" or \"between\" after \"not\"", error);
           return NULL;
         }
       return parse_in (self, g_steal_pointer (&left), TRUE, position, error);
     default:
+      if (is_word (self, "is"))
+        return parse_is (self, g_steal_pointer (&left), position, error);
+      if (is_word (self, "between"))
+        return parse_between (self, g_steal_pointer (&left), FALSE, position, error);
       return g_steal_pointer (&left);
     }
   if (!advance (self, error) || (right = parse_sum (self, error)) == NULL)

@@ -5,8 +5,6 @@
 #include "syn-aggregate-name.h"
 #include "syn-expr-private.h"
 
-#include "replica-number.h"
-
 #include <string.h>
 
 /* How tightly a node binds: its text needs parentheses where something tighter is asked for. */
@@ -32,7 +30,8 @@ static const struct {
   [SYN_OP_GT] = { ">", BIND_COMPARISON },   [SYN_OP_GE] = { ">=", BIND_COMPARISON },
   [SYN_OP_GLOB] = { "~", BIND_COMPARISON }, [SYN_OP_ADD] = { "+", BIND_SUM },
   [SYN_OP_SUB] = { "-", BIND_SUM },         [SYN_OP_MUL] = { "*", BIND_PRODUCT },
-  [SYN_OP_DIV] = { "/", BIND_PRODUCT },     [SYN_OP_NEG] = { "-", BIND_UNARY },
+  [SYN_OP_DIV] = { "/", BIND_PRODUCT },     [SYN_OP_MOD] = { "%", BIND_PRODUCT },
+  [SYN_OP_NEG] = { "-", BIND_UNARY },
 };
 
 const char *
@@ -182,76 +181,10 @@ syn_expr_append_name (GString *text, const char *name)
     g_string_append_printf (text, "`%s`", name);
 }
 
-static void
-append_string (GString *text, const char *value)
-{
-  g_string_append_c (text, '"');
-  for (const char *c = value; *c != '\0'; c++)
-    switch (*c)
-      {
-      case '"':
-        g_string_append (text, "\\\"");
-        break;
-      case '\\':
-        g_string_append (text, "\\\\");
-        break;
-      case '\n':
-        g_string_append (text, "\\n");
-        break;
-      case '\t':
-        g_string_append (text, "\\t");
-        break;
-      case '\r':
-        g_string_append (text, "\\r");
-        break;
-      default:
-        if (g_ascii_iscntrl (*c))
-          g_string_append_printf (text, "\\u%04x", (guint)(guchar)*c);
-        else
-          g_string_append_c (text, *c);
-      }
-  g_string_append_c (text, '"');
-}
-
-static void
-append_literal (GString *text, const SynLiteral *literal)
-{
-  char buffer[REPLICA_TEXT_MAX];
-  gsize length;
-
-  switch (literal->type)
-    {
-    case REPLICA_TYPE_BOOL:
-      g_string_append (text, literal->unscaled ? "true" : "false");
-      break;
-    case REPLICA_TYPE_INT64:
-      length = replica_write_int64 (buffer, (gint64)literal->unscaled);
-      g_string_append_len (text, buffer, (gssize)length);
-      break;
-    case REPLICA_TYPE_DECIMAL:
-      /* A negative zero has no other way to stay what was written, and needs none: it is zero. */
-      length = replica_write_decimal (buffer, literal->unscaled, literal->scale);
-      g_string_append_len (text, buffer, (gssize)length);
-      break;
-    case REPLICA_TYPE_DOUBLE:
-      /* The exponent is what makes it a double. */
-      length = replica_write_double (buffer, literal->number);
-      g_string_append_len (text, buffer, (gssize)length);
-      if (memchr (buffer, 'e', length) == NULL && memchr (buffer, 'E', length) == NULL)
-        g_string_append (text, "e0");
-      break;
-    case REPLICA_TYPE_STRING:
-      append_string (text, literal->text);
-      break;
-    default:
-      g_string_append (text, "null");
-    }
-}
-
 static int
 get_bind (const SynExpr *self)
 {
-  if (self->kind == SYN_EXPR_IN)
+  if (self->kind == SYN_EXPR_IN || self->kind == SYN_EXPR_BETWEEN || self->kind == SYN_EXPR_IS_NULL)
     return BIND_COMPARISON;
   return ops[self->op].bind;
 }
@@ -291,7 +224,7 @@ append (GString *text, const SynExpr *self)
   switch (self->kind)
     {
     case SYN_EXPR_LITERAL:
-      append_literal (text, &self->literal);
+      syn_expr_append_literal (text, &self->literal);
       break;
     case SYN_EXPR_NAME:
       syn_expr_append_name (text, self->name);
@@ -314,6 +247,17 @@ append (GString *text, const SynExpr *self)
       append_bound (text, self->args[0], BIND_SUM);
       g_string_append (text, self->negated ? " not in " : " in ");
       append_args (text, self, 1);
+      break;
+    case SYN_EXPR_BETWEEN:
+      append_bound (text, self->args[0], BIND_SUM);
+      g_string_append (text, self->negated ? " not between " : " between ");
+      append_bound (text, self->args[1], BIND_SUM);
+      g_string_append (text, " and ");
+      append_bound (text, self->args[2], BIND_SUM);
+      break;
+    case SYN_EXPR_IS_NULL:
+      append_bound (text, self->args[0], BIND_SUM);
+      g_string_append (text, self->negated ? " is not null" : " is null");
       break;
     case SYN_EXPR_BINARY:
       for (guint i = 0; i < self->n_args; i++)

@@ -7,8 +7,9 @@
  * a time. An expression is parsed to an immutable tree, then compiled against a schema to a program.
  *
  *   or:    and ("or" and)*            and:  not ("and" not)*           not:  "not" not | comparison
- *   comparison: sum (("=="|"="|"!="|"<"|"<="|">"|">="|"~") sum | ["not"] "in" "(" expr ("," expr)* ")")?
- *   sum:   product (("+"|"-") product)*     product: unary (("*"|"/") unary)*     unary: "-" unary | primary
+ *   comparison: sum (("=="|"="|"!="|"<"|"<="|">"|">="|"~") sum | ["not"] "in" "(" expr ("," expr)* ")"
+ *                    | ["not"] "between" sum "and" sum | "is" ["not"] "null")?
+ *   sum:   product (("+"|"-") product)*     product: unary (("*"|"/"|"%") unary)*     unary: "-" unary | primary
  *   primary: number | string | "true" | "false" | "null" | name | name "(" [expr ("," expr)*] ")" | "(" expr ")"
  *   names: [A-Za-z_][A-Za-z0-9_]*, or any text between backquotes; strings: "…" or '…' with \ escapes
  *
@@ -17,7 +18,9 @@
  * scales (beyond 18: a double); `/` always gives a double (x/0 → null); decimal with double → double; timestamp - timestamp → int64, in µs. A number literal
  * without point or exponent is an int64, with a point a decimal of its digits, with an exponent a double. A string literal compared with a
  * timestamp is read as one. Mixed numeric comparisons are exact between int64 and decimal.
- * Functions: abs, round, floor, ceil, coalesce, if, lower, upper, length; docs/catalog.md is the reference. */
+ * A time is moved by a duration in quotes (`time + "5m"`) or an int64 of microseconds. Words that are no names elsewhere: `is` and
+ * `between` are read as such only after a value, so that columns may be called so.
+ * Functions: one table, syn-function.c; docs/catalog.md is the reference. */
 
 G_BEGIN_DECLS
 
@@ -25,6 +28,7 @@ typedef struct _SynExpr SynExpr;
 
 typedef enum {
   SYN_EXPR_LITERAL, SYN_EXPR_NAME, SYN_EXPR_CALL, SYN_EXPR_UNARY, SYN_EXPR_BINARY, SYN_EXPR_IN,
+  SYN_EXPR_BETWEEN, SYN_EXPR_IS_NULL,
 } SynExprKind;
 
 /* Errors: SYN_ERROR_INVALID, "column 7: expected …, found …" (columns count characters from 1). */
@@ -56,6 +60,8 @@ SynProgram *syn_program_compile (SynExpr *expr, const SynSchema *schema, GError 
 SynProgram *syn_program_ref (SynProgram *self);
 void syn_program_unref (SynProgram *self);
 ReplicaType syn_program_get_type_of (const SynProgram *self, guint *scale);
+/* Values of this process that became null because a limit was met (SYN_MAX_STRING_BYTES, SYN_MAX_EXPR_TEXT_BYTES). Any thread. */
+guint64 syn_program_get_n_exceeded (void);
 SynFrame *syn_frame_new (void);
 void syn_frame_free (SynFrame *self);
 /* @columns: one per column of the schema, in its order; entries that the program does not use may be NULL. Each has at least

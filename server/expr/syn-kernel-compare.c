@@ -194,39 +194,47 @@ syn_kernel_compare_string (const SynStep *step,
 }
 
 static inline gboolean
-is_in_set (const SynStep *step, const char *text)
+is_in_set (const SynStep *step, const char *text, gsize length)
 {
-  guint8 first = (guint8)text[0];
+  guint8 first = (guint8)text[0]; /* there is a NUL behind each entry */
 
   /* The bit first: it spares nearly all the hashing. */
-  return (step->first_bytes[first / 64] >> (first % 64) & 1) && g_hash_table_contains (step->set, text);
+  return (step->first_bytes[first / 64] >> (first % 64) & 1) && syn_dict_contains (step->set, text, length);
 }
+
+/* @codes: NULL for all entries, else those of @n_rows rows, each when it is first met. */
+#define TEST_ENTRIES(ANSWER)                                                                                 \
+  if (codes == NULL)                                                                                         \
+    for (guint k = 0; k < column->n_dict; k++)                                                               \
+      answers[k] = (guint8)(ANSWER);                                                                         \
+  else                                                                                                       \
+    for (guint i = 0; i < n_rows; i++)                                                                       \
+      {                                                                                                      \
+        guint32 k = codes[i];                                                                                \
+        if (answers[k] == NOT_ASKED)                                                                         \
+          answers[k] = (guint8)(ANSWER);                                                                     \
+      }
+
+#define NOT_ASKED 2
+#define ENTRY column->dict_bytes + column->dict_offsets[k], entry_length (column, k)
 
 static void
-test_entries (const SynStep *step, const ReplicaColumn *column, guint8 *answers)
+test_entries (const SynStep *step, const ReplicaColumn *column, const guint32 *codes, guint n_rows, guint8 *answers)
 {
   if (step->glob != NULL)
-    for (guint k = 0; k < column->n_dict; k++)
-      answers[k] = (guint8)syn_glob_match (step->glob, column->dict_bytes + column->dict_offsets[k],
-                                           entry_length (column, k));
+    TEST_ENTRIES (syn_glob_match (step->glob, ENTRY))
   else if (step->set != NULL)
-    for (guint k = 0; k < column->n_dict; k++)
-      answers[k] = (guint8)is_in_set (step, column->dict_bytes + column->dict_offsets[k]);
+    TEST_ENTRIES (is_in_set (step, ENTRY))
   else if (step->op == SYN_OP_EQ || step->op == SYN_OP_NE)
-    for (guint k = 0; k < column->n_dict; k++)
-      answers[k] =
-          (guint8)((entry_length (column, k) == step->text_length
-                    && memcmp (column->dict_bytes + column->dict_offsets[k], step->text, step->text_length)
-                           == 0)
-                   == (step->op == SYN_OP_EQ));
+    TEST_ENTRIES ((entry_length (column, k) == step->text_length
+                   && memcmp (column->dict_bytes + column->dict_offsets[k], step->text, step->text_length) == 0)
+                  == (step->op == SYN_OP_EQ))
   else
-    for (guint k = 0; k < column->n_dict; k++)
-      answers[k] =
-          (guint8)decide (step->op, replica_compare_text (column->dict_bytes + column->dict_offsets[k],
-                                                 entry_length (column, k), step->text, step->text_length));
+    TEST_ENTRIES (decide (step->op, replica_compare_text (ENTRY, step->text, step->text_length)))
 }
 
-/* What is asked of a string is asked once an entry of the dictionary; the rows only look their code up. */
+/* What is asked of a string is asked once an entry of the dictionary; the rows only look their code up. A dictionary much
+ * smaller than the rows is asked whole, without a branch a row; of a larger one, only those that are met. */
 void
 syn_kernel_test_string (const SynStep *step, const ReplicaColumn *const *args, SynRegister *out, guint n_rows)
 {
@@ -235,8 +243,12 @@ syn_kernel_test_string (const SynStep *step, const ReplicaColumn *const *args, S
   guint8 *data = syn_register_data (out, n_rows);
   guint8 *answers = syn_register_scratch (out, MAX (column->n_dict, 1));
 
+  /* An empty dictionary goes with nothing but nulls, whose code is 0. */
   answers[0] = 0;
-  test_entries (step, column, answers);
+  if (column->n_dict > n_rows / 4)
+    memset (answers, NOT_ASKED, column->n_dict);
+  if (column->n_dict > 0)
+    test_entries (step, column, column->n_dict > n_rows / 4 ? codes : NULL, n_rows, answers);
   syn_register_set_validity (out, column, NULL, n_rows);
   for (guint i = 0; i < n_rows; i++)
     data[i] = answers[codes[i]];

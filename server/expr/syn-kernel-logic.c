@@ -64,6 +64,20 @@ syn_kernel_not (const SynStep *step, const ReplicaColumn *const *args, SynRegist
   syn_register_mask_bools (out, n_rows);
 }
 
+void
+syn_kernel_is_null (const SynStep *step, const ReplicaColumn *const *args, SynRegister *out, guint n_rows)
+{
+  const guint8 *validity = args[0]->validity;
+  guint8 *data = syn_register_data (out, n_rows);
+  guint8 wanted = step->flag ? 1 : 0;
+
+  if (validity == NULL)
+    memset (data, wanted, n_rows);
+  else
+    for (guint i = 0; i < n_rows; i++)
+      data[i] = ((guint8)(validity[i >> 3] >> (i & 7)) & 1) == wanted;
+}
+
 /* ---- choosing ---- */
 
 /* The codes of two dictionaries into one, each entry when it is first met. */
@@ -150,6 +164,16 @@ syn_kernel_if (const SynStep *step, const ReplicaColumn *const *args, SynRegiste
   CHOOSE (condition[i])
   if (a->validity != NULL || b->validity != NULL)
     VALIDITY_ROWS (valid_at (condition[i] ? a : b, i))
+}
+
+void
+syn_kernel_choose (const SynStep *step, const ReplicaColumn *const *args, SynRegister *out, guint n_rows)
+{
+  const ReplicaColumn *a = args[1], *b = args[2];
+  const guint8 *condition = args[0]->data; /* 0 when null: then a or b is */
+
+  CHOOSE (condition[i])
+  syn_register_set_validity (out, a, b, n_rows);
 }
 
 void

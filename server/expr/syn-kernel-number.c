@@ -8,23 +8,16 @@
 #include <math.h>
 #include <string.h>
 
-static inline void
-set_null (guint8 *validity, guint row)
+void
+syn_register_drop_infinite (SynRegister *self, double *data, guint n_rows)
 {
-  validity[row >> 3] &= (guint8) ~(1u << (row & 7));
-}
-
-/* Rows whose double is not finite become null and zero. */
-static void
-drop_infinite (SynRegister *out, double *data, guint n_rows)
-{
-  guint8 *validity = syn_register_ensure_validity (out, n_rows);
+  guint8 *validity = syn_register_ensure_validity (self, n_rows);
 
   for (guint i = 0; i < n_rows; i++)
     if (!isfinite (data[i]))
       {
         data[i] = 0;
-        set_null (validity, i);
+        syn_set_null (validity, i);
       }
 }
 
@@ -81,7 +74,7 @@ syn_kernel_widen (const SynStep *step, const ReplicaColumn *const *args, SynRegi
           ReplicaInt128 value;
 
           if (__builtin_mul_overflow (syn_load128 (column->data, i), (ReplicaInt128)factor, &value))
-            set_null (validity, i);
+            syn_set_null (validity, i);
         }
     }
 }
@@ -94,8 +87,17 @@ syn_kernel_widen (const SynStep *step, const ReplicaColumn *const *args, SynRegi
       guint8 *validity = syn_register_ensure_validity (out, n_rows);                                         \
       for (guint i = 0; i < n_rows; i++)                                                                     \
         if (builtin (x[i], y[i], &data[i]))                                                                  \
-          set_null (validity, i);                                                                            \
+          syn_set_null (validity, i);                                                                            \
     }
+
+/* The remainder has the sign of what is divided, as in C and SQL; by -1 it is 0, which the machine's division of the smallest
+ * number traps on. */
+static inline gboolean
+remainder_fails (gint64 a, gint64 b, gint64 *result)
+{
+  *result = b == 0 || b == -1 ? 0 : a % b;
+  return b == 0;
+}
 
 void
 syn_kernel_int64 (const SynStep *step, const ReplicaColumn *const *args, SynRegister *out, guint n_rows)
@@ -113,6 +115,9 @@ syn_kernel_int64 (const SynStep *step, const ReplicaColumn *const *args, SynRegi
     case SYN_OP_SUB:
       INT64_ROWS (__builtin_sub_overflow);
       break;
+    case SYN_OP_MOD:
+      INT64_ROWS (remainder_fails);
+      break;
     default:
       INT64_ROWS (__builtin_mul_overflow);
       break;
@@ -126,6 +131,11 @@ combine (SynOp op, ReplicaInt128 a, gint64 fa, ReplicaInt128 b, gint64 fb, Repli
     return __builtin_mul_overflow (a, b, result);
   if (__builtin_mul_overflow (a, (ReplicaInt128)fa, &a) || __builtin_mul_overflow (b, (ReplicaInt128)fb, &b))
     return TRUE;
+  if (op == SYN_OP_MOD)
+    {
+      *result = b == 0 || b == -1 ? 0 : a % b;
+      return b == 0;
+    }
   return op == SYN_OP_ADD ? __builtin_add_overflow (a, b, result) : __builtin_sub_overflow (a, b, result);
 }
 
@@ -138,7 +148,7 @@ syn_kernel_decimal (const SynStep *step, const ReplicaColumn *const *args, SynRe
   gboolean overflowed = FALSE;
 
   syn_register_set_validity (out, a, b, n_rows);
-  if (a->width == 8 && b->width == 8)
+  if (a->width == 8 && b->width == 8 && step->op != SYN_OP_MOD)
     {
       /* 63 bits times 10^18, twice, are less than 127 bits: nothing to check. */
       const gint64 *x = a->data, *y = b->data;
@@ -172,7 +182,7 @@ syn_kernel_decimal (const SynStep *step, const ReplicaColumn *const *args, SynRe
 
           if (combine (step->op, replica_column_get_int128 (a, i), fa, replica_column_get_int128 (b, i), fb,
                        &value))
-            set_null (validity, i);
+            syn_set_null (validity, i);
         }
     }
 }
@@ -203,6 +213,13 @@ syn_kernel_double (const SynStep *step, const ReplicaColumn *const *args, SynReg
     case SYN_OP_MUL:
       DOUBLE_ROWS (*);
       break;
+    case SYN_OP_MOD:
+      for (guint i = 0; i < n_rows; i++)
+        {
+          data[i] = y[i] != 0 ? fmod (x[i], y[i]) : (double)INFINITY;
+          infinite |= !isfinite (data[i]);
+        }
+      break;
     default:
       /* Division by zero is what makes a result infinite; IEEE 754 defines it, C leaves it to IEEE 754. */
       for (guint i = 0; i < n_rows; i++)
@@ -213,7 +230,7 @@ syn_kernel_double (const SynStep *step, const ReplicaColumn *const *args, SynReg
       break;
     }
   if (infinite)
-    drop_infinite (out, data, n_rows);
+    syn_register_drop_infinite (out, data, n_rows);
 }
 
 void
@@ -252,7 +269,7 @@ syn_kernel_negate (const SynStep *step, const ReplicaColumn *const *args, SynReg
 
           for (guint i = 0; i < n_rows; i++)
             if (x[i] == G_MININT64)
-              set_null (validity, i);
+              syn_set_null (validity, i);
         }
       return;
     }
@@ -274,7 +291,7 @@ syn_kernel_negate (const SynStep *step, const ReplicaColumn *const *args, SynReg
 
         for (guint i = 0; i < n_rows; i++)
           if (replica_column_get_int128 (column, i) == smallest)
-            set_null (validity, i);
+            syn_set_null (validity, i);
       }
   }
 }

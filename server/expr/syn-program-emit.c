@@ -58,6 +58,29 @@ syn_compiler_emit (SynCompiler *self, SynKernel kernel, ReplicaType type, guint 
 }
 
 void
+syn_step_set_cell (SynStep *step, guint index, const SynCell *cell, char *text)
+{
+  step->cells[index] = *cell;
+  step->texts[index] = text;
+  step->cells[index].text = text;
+}
+
+void
+syn_step_clear (SynStep *step)
+{
+  g_free (step->text);
+  syn_glob_free (step->glob);
+  syn_regex_free (step->regex);
+  for (guint i = 0; i < SYN_STEP_MAX_ARGS; i++)
+    g_free (step->texts[i]);
+  if (step->set != NULL)
+    {
+      syn_dict_clear (step->set);
+      g_free (step->set);
+    }
+}
+
+void
 syn_compiler_emit_null (SynCompiler *self, ReplicaType type, guint scale, SynValue *value)
 {
   syn_compiler_emit (self, syn_kernel_null, type, scale, value);

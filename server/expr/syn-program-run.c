@@ -4,7 +4,17 @@
  * between threads, the frame not. Buffers only grow, so that a frame in use costs no allocation. */
 #include "syn-program-private.h"
 
+#include "syn-limits.h"
+
 #include <string.h>
+
+static gsize all_exceeded; /* atomic */
+
+guint64
+syn_program_get_n_exceeded (void)
+{
+  return (guint64)(gsize)g_atomic_pointer_get (&all_exceeded);
+}
 
 SynProgram *
 syn_program_ref (SynProgram *self)
@@ -19,13 +29,7 @@ syn_program_unref (SynProgram *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
   for (guint i = 0; i < self->steps->len; i++)
-    {
-      SynStep *step = &g_array_index (self->steps, SynStep, i);
-
-      g_free (step->text);
-      syn_glob_free (step->glob);
-      g_clear_pointer (&step->set, g_hash_table_unref);
-    }
+    syn_step_clear (&g_array_index (self->steps, SynStep, i));
   g_array_unref (self->steps);
   g_free (self);
 }
@@ -132,9 +136,41 @@ syn_register_copy_dict (SynRegister *self, const ReplicaColumn *from)
   self->column.n_dict = from->n_dict;
 }
 
+void
+syn_register_use_dict (SynRegister *self)
+{
+  self->column.dict_offsets = self->dict.offsets;
+  self->column.dict_bytes = self->dict.bytes;
+  self->column.n_dict = self->dict.n;
+}
+
+GString *
+syn_register_text (SynRegister *self)
+{
+  if (self->text == NULL)
+    self->text = g_string_new (NULL);
+  g_string_truncate (self->text, 0);
+  return self->text;
+}
+
+gboolean
+syn_register_intern (SynRegister *self, const char *text, gsize length, guint32 *code)
+{
+  if (length > SYN_MAX_STRING_BYTES || syn_dict_get_size (&self->dict) + length >= SYN_MAX_EXPR_TEXT_BYTES)
+    {
+      self->n_exceeded++;
+      return FALSE;
+    }
+  *code = syn_dict_intern (&self->dict, text, length);
+  return TRUE;
+}
+
 static void
 register_clear (SynRegister *self)
 {
+  if (self->text != NULL)
+    g_string_free (self->text, TRUE);
+  syn_regex_cache_free (self->regex);
   g_free (self->data);
   g_free (self->validity);
   g_free (self->scratch);
@@ -192,6 +228,7 @@ zero_nulls (SynRegister *self, guint n_rows)
 static void
 prepare (SynRegister *self, ReplicaType type, guint scale, guint width, guint n_rows)
 {
+  self->n_exceeded = 0;
   self->column = (ReplicaColumn){
     .name = "",
     .type = type,
@@ -214,6 +251,7 @@ const ReplicaColumn *
 syn_program_run (SynProgram *self, SynFrame *frame, const ReplicaColumn *const *columns, guint n_rows)
 {
   SynRegister *result;
+  guint64 n_exceeded = 0;
 
   if (self->result < 0)
     return columns[~self->result];
@@ -234,7 +272,10 @@ syn_program_run (SynProgram *self, SynFrame *frame, const ReplicaColumn *const *
         args[j] = resolve (frame, columns, step->args[j]);
       prepare (out, step->type, step->scale, step->width, n_rows);
       step->kernel (step, args, out, n_rows);
+      n_exceeded += out->n_exceeded;
     }
+  if (G_UNLIKELY (n_exceeded > 0))
+    g_atomic_pointer_add (&all_exceeded, (gssize)n_exceeded);
   result = &frame->registers[self->result];
   if (self->type == REPLICA_TYPE_DECIMAL && result->column.width == 8)
     {

@@ -4,6 +4,8 @@
 #include "syn-http-private.h"
 
 #include <string.h>
+
+#include "syn-expr.h"
 #include "syn-process.h"
 #include "syn-projection.h"
 #include "syn-source.h"
@@ -113,6 +115,9 @@ syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest)
   for (guint i = 0; i < G_N_ELEMENTS (types); i++)
     g_string_append_printf (text, "synoptic_grains{type=\"%s\"} %u\n", types[i],
                             syn_silo_get_n_activations (http->silo, types[i]));
+  append_number (text, "synoptic_expression_limits_total", "counter",
+                 "Values of expressions that are null because a string grew beyond its limit.",
+                 (double) syn_program_get_n_exceeded ());
   for (guint i = 0; i < syn_metrics_count (); i++)
     append_metric (text, http->silo, i);
   append_process (text);

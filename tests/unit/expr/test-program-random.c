@@ -7,7 +7,7 @@
 
 #define N_ROWS 37
 
-static const char *const strings[] = { "", "A", "AAPL", "aapl", "Änd", "ßx", "MSFT", "B*", "zz top", "AAAA" };
+static const char *const strings[] = { "", "A", "AAPL", "aapl", "Änd", "ßx", "MSFT", "B*", "zz top", "AAAA", " pad\t", "a,b,,c", "1.50", "-7", "1e400", "2014-05-01T05:00:00Z" };
 
 static char *
 random_cell (GRand *rand, const char *type)
@@ -17,7 +17,7 @@ random_cell (GRand *rand, const char *type)
   if (strcmp (type, "string") == 0)
     return g_strdup (strings[g_rand_int_range (rand, 0, G_N_ELEMENTS (strings))]);
   if (strcmp (type, "timestamp") == 0)
-    return g_strdup_printf ("20%02d-05-0%dT05:00:0%d.%06dZ", g_rand_int_range (rand, 13, 16), g_rand_int_range (rand, 1, 3),
+    return g_rand_int_range (rand, 0, 4) == 0 ? g_strdup ("1969-12-31T23:59:59.999999Z") : g_strdup_printf ("20%02d-05-0%dT05:00:0%d.%06dZ", g_rand_int_range (rand, 13, 16), g_rand_int_range (rand, 1, 3),
                             g_rand_int_range (rand, 0, 2), g_rand_int_range (rand, 0, 2) * 250000);
   if (strcmp (type, "double") == 0)
     {
@@ -74,6 +74,8 @@ random_table (GRand *rand)
 static void random_bool (GRand *rand, GString *text, guint depth);
 static void random_number (GRand *rand, GString *text, guint depth);
 static void random_string (GRand *rand, GString *text, guint depth);
+static void random_time (GRand *rand, GString *text, guint depth);
+static void random_any (GRand *rand, GString *text, guint depth);
 
 typedef void (*RandomFunc) (GRand *rand, GString *text, guint depth);
 
@@ -114,15 +116,17 @@ random_number (GRand *rand, GString *text, guint depth)
     "i", "j", "p", "q", "r", "d", "e", "i", "j", "p", "q", "0", "1", "-3", "2.5", "-0.0001", "1e3", "-1.5e0", "99999999999999999999.5",
     "9223372036854775807", "0.000000000001", "null",
   };
-  static const char *const ops[] = { "+", "-", "*", "/", " + ", " - " };
-  static const char *const rounds[] = { "round", "floor", "ceil", "abs" };
+  static const char *const ops[] = { "+", "-", "*", "/", "%", " + ", " - " };
+  static const char *const rounds[] = { "round", "floor", "ceil", "abs", "sign" };
+  static const char *const maths[] = { "sqrt", "exp", "ln", "log10" };
+  static const char *const parts[] = { "year", "month", "day", "hour", "minute", "second", "weekday" };
 
   if (depth == 0)
     {
       pick (rand, text, leaves, G_N_ELEMENTS (leaves));
       return;
     }
-  switch (g_rand_int_range (rand, 0, 9))
+  switch (g_rand_int_range (rand, 0, 14))
     {
     case 0:
       pick (rand, text, leaves, G_N_ELEMENTS (leaves));
@@ -133,7 +137,7 @@ random_number (GRand *rand, GString *text, guint depth)
       g_string_append (text, ")");
       break;
     case 2:
-      open_call (rand, text, random_number, depth - 1, rounds[g_rand_int_range (rand, 0, 4)], 1);
+      open_call (rand, text, random_number, depth - 1, rounds[g_rand_int_range (rand, 0, 5)], 1);
       g_string_append (text, ")");
       break;
     case 3:
@@ -156,6 +160,26 @@ random_number (GRand *rand, GString *text, guint depth)
       else
         g_string_append (text, "(m - o)");
       break;
+    case 7:
+      open_call (rand, text, random_number, depth - 1, maths[g_rand_int_range (rand, 0, 4)], 1);
+      g_string_append (text, ")");
+      break;
+    case 8:
+      open_call (rand, text, random_number, depth - 1, g_rand_boolean (rand) ? "least" : "greatest", (guint) g_rand_int_range (rand, 2, 4));
+      g_string_append (text, ")");
+      break;
+    case 9:
+      open_call (rand, text, random_number, depth - 1, "div", 2);
+      g_string_append_printf (text, ", %d)", g_rand_int_range (rand, 0, 19));
+      break;
+    case 10:
+      open_call (rand, text, random_time, depth - 1, parts[g_rand_int_range (rand, 0, G_N_ELEMENTS (parts))], 1);
+      g_string_append (text, ")");
+      break;
+    case 11:
+      open_call (rand, text, random_string, depth - 1, "number", 1);
+      g_string_append (text, g_rand_boolean (rand) ? ")" : ", 2)");
+      break;
     default:
       g_string_append (text, "(");
       random_number (rand, text, depth - 1);
@@ -166,9 +190,21 @@ random_number (GRand *rand, GString *text, guint depth)
     }
 }
 
+static const char *const regexes[] = { "A+", "^(.)", "[a-z]+$", "p|P", "(\\\\d+)[.]", "[^A]{2}", "^$", "Ä|b" };
+
+static void
+random_any (GRand *rand, GString *text, guint depth)
+{
+  static const RandomFunc kinds[] = { random_string, random_number, random_bool, random_time };
+
+  kinds[g_rand_int_range (rand, 0, G_N_ELEMENTS (kinds))](rand, text, depth);
+}
+
 static void
 random_string (GRand *rand, GString *text, guint depth)
 {
+  static const char *const small[] = { "i", "j", "1", "2", "-1", "-3", "0", "3", "9223372036854775807", "null" };
+
   static const char *const leaves[] = { "s", "t", "u", "s", "t", "'AAPL'", "\"\"", "'é'", "null" };
 
   if (depth == 0)
@@ -176,8 +212,56 @@ random_string (GRand *rand, GString *text, guint depth)
       pick (rand, text, leaves, G_N_ELEMENTS (leaves));
       return;
     }
-  switch (g_rand_int_range (rand, 0, 4))
+  switch (g_rand_int_range (rand, 0, 11))
     {
+    case 3:
+      g_string_append (text, "trim(");
+      random_string (rand, text, depth - 1);
+      g_string_append (text, ")");
+      break;
+    case 4:
+      open_call (rand, text, random_any, depth - 1, "concat", (guint) g_rand_int_range (rand, 1, 6));
+      g_string_append (text, ")");
+      break;
+    case 5:
+      g_string_append (text, "substr(");
+      random_string (rand, text, depth - 1);
+      g_string_append (text, ", ");
+      pick (rand, text, small, G_N_ELEMENTS (small));
+      if (g_rand_boolean (rand))
+        {
+          g_string_append (text, ", ");
+          pick (rand, text, small, G_N_ELEMENTS (small));
+        }
+      g_string_append (text, ")");
+      break;
+    case 6:
+      open_call (rand, text, random_string, depth - 1, "replace", 3);
+      g_string_append (text, ")");
+      break;
+    case 7:
+      open_call (rand, text, random_string, depth - 1, "split_part", 2);
+      g_string_append (text, ", ");
+      pick (rand, text, small, G_N_ELEMENTS (small));
+      g_string_append (text, ")");
+      break;
+    case 8:
+      g_string_append (text, "extract(");
+      random_string (rand, text, depth - 1);
+      g_string_append (text, ", '");
+      pick (rand, text, regexes, G_N_ELEMENTS (regexes));
+      g_string_append (text, "')");
+      break;
+    case 9:
+      if (g_rand_boolean (rand))
+        open_call (rand, text, random_any, depth - 1, "text", 1);
+      else
+        {
+          open_call (rand, text, random_time, depth - 1, "format_time", 1);
+          g_string_append (text, ", '%Y %m-%d %H:%M:%S.%f %j'");
+        }
+      g_string_append (text, ")");
+      break;
     case 0:
       open_call (rand, text, random_string, depth - 1, g_rand_boolean (rand) ? "lower" : "upper", 1);
       g_string_append (text, ")");
@@ -199,14 +283,40 @@ random_time (GRand *rand, GString *text, guint depth)
 {
   static const char *const leaves[] = { "m", "o", "m", "'2014-05-01T05:00:00Z'", "'2015-05-02T07:00:01.25+02:00'" };
 
-  if (depth > 0 && g_rand_int_range (rand, 0, 3) == 0)
+  static const char *const moves[] = { " + '5m'", " - '1d'", " + '36h'", " - '1ms'", " + 1000000", " - '3660d' - '3660d' - '3660d' - '3660d' - '3660d'" };
+  static const char *const units[] = { "1h", "7m", "1d", "250ms", "week", "month", "quarter", "year" };
+
+  if (depth == 0)
     {
+      pick (rand, text, leaves, G_N_ELEMENTS (leaves));
+      return;
+    }
+  switch (g_rand_int_range (rand, 0, 6))
+    {
+    case 0:
       g_string_append (text, "coalesce(m, ");
       random_time (rand, text, 0);
       g_string_append (text, ")");
+      break;
+    case 1:
+      g_string_append (text, "(m");
+      pick (rand, text, moves, G_N_ELEMENTS (moves));
+      g_string_append (text, ")");
+      break;
+    case 2:
+      g_string_append (text, "trunc(");
+      random_time (rand, text, depth - 1);
+      g_string_append (text, ", '");
+      pick (rand, text, units, G_N_ELEMENTS (units));
+      g_string_append (text, "')");
+      break;
+    case 3:
+      open_call (rand, text, random_time, depth - 1, g_rand_boolean (rand) ? "least" : "greatest", 2);
+      g_string_append (text, ")");
+      break;
+    default:
+      pick (rand, text, leaves, G_N_ELEMENTS (leaves));
     }
-  else
-    pick (rand, text, leaves, G_N_ELEMENTS (leaves));
 }
 
 static void
@@ -237,6 +347,7 @@ static void
 random_bool (GRand *rand, GString *text, guint depth)
 {
   static const char *const leaves[] = { "b", "c", "b", "c", "true", "false", "null" };
+  static const char *const names[] = { "starts_with", "ends_with", "contains" };
   static const char *const globs[] = { "A*", "*", "?*", "*p*", "", "\\\\*", "B\\\\*", "*?p?", "Ä??" };
 
   if (depth == 0)
@@ -244,8 +355,38 @@ random_bool (GRand *rand, GString *text, guint depth)
       pick (rand, text, leaves, G_N_ELEMENTS (leaves));
       return;
     }
-  switch (g_rand_int_range (rand, 0, 11))
+  switch (g_rand_int_range (rand, 0, 15))
     {
+    case 11:
+      g_string_append (text, "(");
+      random_any (rand, text, depth - 1);
+      g_string_append (text, g_rand_boolean (rand) ? " is null)" : " is not null)");
+      break;
+    case 12:
+      {
+        static const RandomFunc kinds[] = { random_string, random_number, random_time };
+        RandomFunc func = kinds[g_rand_int_range (rand, 0, 3)];
+
+        g_string_append (text, "(");
+        func (rand, text, depth - 1);
+        g_string_append (text, g_rand_boolean (rand) ? " between " : " not between ");
+        func (rand, text, depth - 1);
+        g_string_append (text, " and ");
+        func (rand, text, depth - 1);
+        g_string_append (text, ")");
+      }
+      break;
+    case 13:
+      open_call (rand, text, random_string, depth - 1, names[g_rand_int_range (rand, 0, 3)], 2);
+      g_string_append (text, ")");
+      break;
+    case 14:
+      g_string_append (text, "matches(");
+      random_string (rand, text, depth - 1);
+      g_string_append (text, ", '");
+      pick (rand, text, regexes, G_N_ELEMENTS (regexes));
+      g_string_append (text, "')");
+      break;
     case 0:
       pick (rand, text, leaves, G_N_ELEMENTS (leaves));
       break;
@@ -337,16 +478,16 @@ check (ExprTable *table, SynFrame *frame, const char *text)
 static void
 test_random (void)
 {
-  static const RandomFunc kinds[] = { random_bool, random_number, random_string, random_bool };
+  static const RandomFunc kinds[] = { random_bool, random_number, random_string, random_time };
   GRand *rand = g_rand_new_with_seed (987654321);
   g_autoptr (SynFrame) frame = syn_frame_new ();
   guint n_checked = 0;
 
-  for (guint i = 0; i < 16; i++)
+  for (guint i = 0; i < 20; i++)
     {
       g_autoptr (ExprTable) table = random_table (rand);
 
-      for (guint j = 0; j < 48; j++)
+      for (guint j = 0; j < 72; j++)
         {
           g_autoptr (GString) text = g_string_new (NULL);
 
@@ -354,8 +495,8 @@ test_random (void)
           n_checked += (guint) check (table, frame, text->str);
         }
     }
-  g_test_message ("%u expressions of 768 compiled and agreed", n_checked);
-  g_assert_cmpuint (n_checked, >, 500);
+  g_test_message ("%u expressions of 1440 compiled and agreed", n_checked);
+  g_assert_cmpuint (n_checked, >, 1000);
   g_rand_free (rand);
 }
 

@@ -62,7 +62,10 @@ struct _SynSilo {
 
   gboolean stepped;
   gint64 stepped_us;      /* monotonic */
-  guint64 random;         /* the state of the generator that chooses steps; 0: lanes in turn */
+  gboolean seeded;
+  guint64 random;         /* seeded: the state of the generator that chooses steps, */
+  SynLane *favoured;      /* (nullable): and the lane it has chosen */
+  guint n_favoured;       /* for how many steps more */
 };
 
 /* NULL when there is no such type. */

@@ -70,11 +70,109 @@ syn_silo_step_all (SynSilo *self)
   return syn_silo_step (self, self->front) || any;
 }
 
+/* ---- by seed ---- */
+
+/* SplitMix64: any seed will do, and the sequence is the same everywhere. */
+static guint64
+draw (SynSilo *self)
+{
+  guint64 z = self->random += G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+
+  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT (0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+static gboolean
+is_due (SynSilo *self, SynLane *lane)
+{
+  gint64 due_ms = syn_lane_next_due_ms (lane);
+
+  return due_ms >= 0 && due_ms <= self->stepped_us / 1000;
+}
+
+static gboolean
+is_ready (SynSilo *self, SynLane *lane)
+{
+  return syn_lane_has_work (lane) || is_due (self, lane);
+}
+
+/* The lane that runs now: one for a while of 1 to 32 steps, then another. A choice at each step would let all lanes come along
+ * equally fast, and find only what lies a step or two apart. NULL: none has anything to do. */
+static SynLane *
+draw_lane (SynSilo *self)
+{
+  SynLane *ready[SYN_N_PARTITIONS + 1];
+  guint n = 0;
+  guint64 random;
+
+  if (self->favoured != NULL && self->n_favoured > 0 && is_ready (self, self->favoured))
+    {
+      self->n_favoured--;
+      return self->favoured;
+    }
+  for (guint i = 0; i <= self->n_lanes && n < G_N_ELEMENTS (ready); i++)
+    {
+      SynLane *lane = i < self->n_lanes ? self->lanes[i] : self->front;
+
+      if (is_ready (self, lane))
+        ready[n++] = lane;
+    }
+  if (n == 0)
+    return NULL;
+  random = draw (self);
+  self->favoured = ready[random % n];
+  self->n_favoured = (1u << (random >> 32) % 6) - 1;
+  return self->favoured;
+}
+
+/* As little as there is of one lane that has something to do. FALSE: no lane has. */
+static gboolean
+step_drawn (SynSilo *self)
+{
+  SynLane *lane = draw_lane (self);
+  guint64 random = draw (self);
+
+  if (lane == NULL)
+    return FALSE;
+  if (is_due (self, lane) && (random % 4 == 0 || !syn_lane_has_work (lane)))
+    syn_lane_run_timers (lane);
+  else
+    syn_lane_run_one (lane, random % 2 == 0);
+  if (random / 4 % 8 == 0)
+    syn_store_step (self->store); /* the disk is a party, too */
+  return TRUE;
+}
+
+void
+syn_silo_seed (SynSilo *self, guint64 seed)
+{
+  g_return_if_fail (self->stepped);
+  self->seeded = seed != 0;
+  self->random = seed;
+  self->favoured = NULL;
+}
+
+guint64
+syn_silo_search (guint64 first, guint n, gboolean (*holds) (guint64 seed, gpointer user_data), gpointer user_data)
+{
+  for (guint64 seed = first; seed < first + n; seed++)
+    if (!holds (seed, user_data))
+      {
+        g_printerr ("# does not hold with seed %" G_GUINT64_FORMAT "\n", seed);
+        return seed;
+      }
+  return 0;
+}
+
+/* ---- settling ---- */
+
 void
 syn_silo_settle (SynSilo *self)
 {
-  for (guint round = 0; syn_silo_step_all (self); round++)
-    if (round == 1000000)
+  /* With a seed, whole steps only when no lane has anything to do: for sources that others attached, and what is left at the store. */
+  for (guint round = 0; (self->seeded && step_drawn (self)) || syn_silo_step_all (self); round++)
+    if (round == 100000000 || (!self->seeded && round == 1000000))
       g_error ("the silo does not settle: something polls without progress");
 }
 

@@ -30,10 +30,20 @@ G_BEGIN_DECLS
 #define SYN_STEPPED_START_REAL_US G_GINT64_CONSTANT (1700000000000000)
 
 SynSilo *syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error);
-/* One iteration of one lane, without blocking; whether it had anything to do. For tests that choose the interleaving. */
+/* One iteration of one lane, without blocking; whether it had anything to do. For tests that choose the interleaving themselves. */
 gboolean syn_silo_step (SynSilo *self, SynLane *lane);
 /* Steps all lanes in turn until nothing is ready. Aborts after a million rounds: something polls without progress. */
 void syn_silo_settle (SynSilo *self);
+/* From now on settling (and so advancing) chooses the interleaving by @seed: at each step which lane runs, and then one parcel, one turn or
+ * what is due on its wheel. The same seed gives the same run. Order is kept where the real thing keeps it: between two lanes, and in
+ * a mailbox. 0: all lanes in turn again. Bugs of reentrancy and of order are then found by search:
+ *
+ *   guint64 seed = syn_silo_search (1, 1000, my_run, NULL);      // my_run: makes a silo, seeds it, runs it, says whether all was well
+ *   g_assert_cmpuint (seed, ==, 0);                              // else it has printed the seed, with which my_run fails again
+ */
+void syn_silo_seed (SynSilo *self, guint64 seed);
+/* Runs @holds with @n seeds from @first on (not 0), until it returns FALSE: that seed, or 0. */
+guint64 syn_silo_search (guint64 first, guint n, gboolean (*holds) (guint64 seed, gpointer user_data), gpointer user_data);
 /* Lets @ms pass, settling before, at each time at which a timer is due, and at the end. */
 void syn_silo_advance (SynSilo *self, gint64 ms);
 gint64 syn_silo_stepped_now_ms (SynSilo *self);

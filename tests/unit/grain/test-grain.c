@@ -710,6 +710,7 @@ test_interleavings (gconstpointer data)
   g_autofree Outcome *outcomes = g_new0 (Outcome, n);
   Drain drain = { .outcomes = outcomes };
 
+  syn_silo_seed (silo, g_rand_int (rand) % 2 * GPOINTER_TO_UINT (data)); /* half of them */
   world.fail_activations = (guint) g_rand_int_range (rand, 0, 20);
   for (guint round = 0; (round < 4000 && called < n) || round <= drain_at; round++)
     {

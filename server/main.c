@@ -19,6 +19,7 @@
 #include "syn-front.h"
 #include "syn-limits.h"
 #include "syn-projection.h"
+#include "syn-request-filters.h"
 #include "syn-source.h"
 #include "syn-sqlite-store.h"
 
@@ -226,6 +227,8 @@ serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **err
   syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
   syn_projections_register (silo, catalog);
   syn_sources_register (silo, catalog);
+  syn_silo_add_metrics_filter (silo);
+  syn_silo_add_log_filter (silo);
   if (!syn_silo_start (silo, g_main_context_default (), error))
     return EXIT_FAILURE;
   daemon->front = syn_front_new (silo, catalog, options->listen != NULL ? options->listen : "127.0.0.1:7878", &authority, error);

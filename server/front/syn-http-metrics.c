@@ -59,6 +59,28 @@ append_value (GString *text, gint64 value, gboolean us)
 
 /* By lane: who adds them up gets the silo's, and who does not sees a lane that is busier than the others. */
 static void
+append_lane (GString *text, const char *name, const char *type, const char *lane_name, gint64 value, gboolean us)
+{
+  g_string_append_printf (text, "%s{", name);
+  if (type != NULL)
+    g_string_append_printf (text, "type=\"%s\",", type);
+  g_string_append_printf (text, "lane=\"%s\"} ", lane_name);
+  append_value (text, value, us);
+}
+
+/* Whether one before @metric has its name: then it was written with that. */
+static gboolean
+is_of_family_before (SynMetric metric)
+{
+  const char *name = syn_metric_describe (metric, NULL, NULL);
+
+  for (SynMetric i = 0; i < metric && syn_metric_get_type (metric) != NULL; i++)
+    if (g_str_equal (syn_metric_describe (i, NULL, NULL), name))
+      return TRUE;
+  return FALSE;
+}
+
+static void
 append_metric (GString *text, SynSilo *silo, SynMetric metric)
 {
   SynMetricKind kind;
@@ -69,14 +91,24 @@ append_metric (GString *text, SynSilo *silo, SynMetric metric)
   g_autofree char *name = timed != NULL ? g_strconcat ("synoptic_", timed, "_seconds_total", NULL)
                                         : g_strconcat ("synoptic_", short_name, total ? "_total" : NULL, NULL);
 
+  if (is_of_family_before (metric))
+    return;
   append_head (text, name, kind == SYN_METRIC_COUNTER ? "counter" : "gauge", help);
-  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
+  for (SynMetric i = metric; i < syn_metrics_count (); i++)
     {
-      g_string_append_printf (text, "%s{lane=\"%u\"} ", name, i);
-      append_value (text, syn_metric_get (syn_silo_get_lane (silo, i), metric), timed != NULL);
+      const char *type = syn_metric_get_type (i);
+
+      if (i != metric && (type == NULL || !g_str_equal (syn_metric_describe (i, NULL, NULL), short_name)))
+        continue;
+      for (guint k = 0; k < syn_silo_get_n_lanes (silo); k++)
+        {
+          char lane_name[12];
+
+          g_snprintf (lane_name, sizeof lane_name, "%u", k);
+          append_lane (text, name, type, lane_name, syn_metric_get (syn_silo_get_lane (silo, k), i), timed != NULL);
+        }
+      append_lane (text, name, type, "front", syn_metric_get (syn_silo_get_front_lane (silo), i), timed != NULL);
     }
-  g_string_append_printf (text, "%s{lane=\"front\"} ", name);
-  append_value (text, syn_metric_get (syn_silo_get_front_lane (silo), metric), timed != NULL);
 }
 
 static void

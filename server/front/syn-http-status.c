@@ -88,8 +88,12 @@ append_lane (GString *json, const char *name, SynLane *lane)
 {
   g_string_append_printf (json, "{\"lane\":\"%s\",\"metrics\":{", name);
   for (guint i = 0; i < syn_metrics_count (); i++)
-    g_string_append_printf (json, "%s\"%s\":%" G_GINT64_FORMAT, i > 0 ? "," : "",
-                            syn_metric_describe (i, NULL, NULL), syn_metric_get (lane, i));
+    {
+      const char *type = syn_metric_get_type (i);
+
+      g_string_append_printf (json, "%s\"%s%s%s\":%" G_GINT64_FORMAT, i > 0 ? "," : "", syn_metric_describe (i, NULL, NULL),
+                              type != NULL ? "." : "", type != NULL ? type : "", syn_metric_get (lane, i));
+    }
   g_string_append (json, "}}");
 }
 

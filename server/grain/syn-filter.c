@@ -10,7 +10,7 @@ syn_silo_add_filter (SynSilo *silo, const SynFilter *filter, gpointer user_data)
   g_return_if_fail (!silo->started);
   g_return_if_fail (silo->n_filters < SYN_MAX_FILTERS);
   silo->filters[silo->n_filters++] = (SynSiloFilter) { *filter, user_data };
-  silo->times_requests = silo->times_requests || filter->after != NULL;
+  silo->times_requests = silo->times_requests || (filter->after != NULL && !filter->untimed);
   silo->times_turns = silo->times_turns || filter->turn != NULL;
 }
 
@@ -58,7 +58,10 @@ syn_filters_turn (const SynTurn *turn)
   SynLane *lane = turn->grain->lane;
   SynSilo *silo = lane->silo;
   SynCallInfo info = info_of (turn->grain, turn->method);
-  gint64 turn_us = syn_lane_look_at_clock_us (lane) - turn->start_us;
+  gint64 turn_us;
+
+  lane->turn_end_us = syn_lane_look_at_clock_us (lane);
+  turn_us = lane->turn_end_us - turn->start_us;
 
   for (guint i = 0; i < silo->n_filters; i++)
     if (silo->filters[i].filter.turn != NULL)

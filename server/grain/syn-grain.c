@@ -92,7 +92,9 @@ enter (SynGrain *self, SynContext *context, gint64 deadline_ms, int method)
   lane->turn.grain = self;
   lane->turn.context = syn_context_ref (context);
   lane->turn.deadline_ms = deadline_ms;
-  lane->turn.start_us = lane->silo->times_turns ? syn_lane_look_at_clock_us (lane) : 0;
+  lane->turn.start_us = 0;
+  if (lane->silo->times_turns)
+    lane->turn.start_us = lane->turn_end_us != 0 ? lane->turn_end_us : syn_lane_look_at_clock_us (lane);
   lane->turn.method = method;
   self->in_turn = TRUE;
   return before;
@@ -114,19 +116,21 @@ leave (SynGrain *self, SynTurn before)
 SynTurn
 syn_grain_enter_for (SynGrain *self, SynContext *context, gint64 deadline_ms)
 {
+  self->lane->turn_end_us = 0;
   return enter (self, context, deadline_ms, 0);
 }
 
 SynTurn
 syn_grain_enter (SynGrain *self)
 {
-  return enter (self, NULL, 0, 0);
+  return syn_grain_enter_for (self, NULL, 0);
 }
 
 void
 syn_grain_leave (SynGrain *self, SynTurn before)
 {
   leave (self, before);
+  self->lane->turn_end_us = 0;
   if (self->ended)
     return;
   if ((self->ending && self->has_state) || (!self->ending && !self->deferred && syn_grain_has_next (self)))
@@ -449,6 +453,7 @@ syn_lane_run_turns (SynLane *lane, guint budget)
 
   while (budget > 0 && (grain = pop_runnable (lane)) != NULL)
     budget -= run_turns_of (grain, budget);
+  lane->turn_end_us = 0;
   return budget;
 }
 

@@ -57,6 +57,7 @@ struct _SynLane {
   SynGrain *runnable;        /* a queue: those with messages to receive, or about to end */
   SynGrain **runnable_end;
   SynTurn turn;              /* whose it is */
+  gint64 turn_end_us;        /* of the last one, when the next follows at once; 0: not known */
   guint n_active[SYN_LANE_MAX_TYPES]; /* atomic, relaxed: read by anyone */
 
   gint64 cells[SYN_METRICS_MAX] __attribute__ ((aligned (SYN_CACHE_LINE)));

@@ -10,6 +10,7 @@
 typedef struct {
   SynMetricKind kind;
   char *name;
+  char *type; /* (nullable) */
   char *help;
 } Description;
 
@@ -26,17 +27,23 @@ static guint n_descriptions; /* atomic: a description is complete before it is c
 SynMetric
 syn_metric_register (SynMetricKind kind, const char *name, const char *help)
 {
+  return syn_metric_register_typed (kind, name, NULL, help);
+}
+
+SynMetric
+syn_metric_register_typed (SynMetricKind kind, const char *name, const char *type, const char *help)
+{
   SynMetric metric;
 
   g_mutex_lock (&mutex);
   for (metric = 0; metric < n_descriptions; metric++)
-    if (g_str_equal (descriptions[metric].name, name))
+    if (g_str_equal (descriptions[metric].name, name) && g_strcmp0 (descriptions[metric].type, type) == 0)
       break;
   if (metric == n_descriptions)
     {
       if (metric == SYN_METRICS_MAX)
         g_error ("no room for the metric %s: more than %d", name, SYN_METRICS_MAX);
-      descriptions[metric] = (Description) { kind, g_strdup (name), g_strdup (help) };
+      descriptions[metric] = (Description) { kind, g_strdup (name), g_strdup (type), g_strdup (help) };
       __atomic_store_n (&n_descriptions, metric + 1, __ATOMIC_RELEASE);
     }
   g_mutex_unlock (&mutex);
@@ -90,4 +97,10 @@ syn_metric_describe (SynMetric metric, SynMetricKind *kind, const char **help)
   if (help != NULL)
     *help = descriptions[metric].help;
   return descriptions[metric].name;
+}
+
+const char *
+syn_metric_get_type (SynMetric metric)
+{
+  return metric < syn_metrics_count () ? descriptions[metric].type : NULL;
 }

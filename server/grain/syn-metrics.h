@@ -9,12 +9,15 @@
 G_BEGIN_DECLS
 
 typedef guint SynMetric;
-#define SYN_METRICS_MAX 128
+#define SYN_METRICS_MAX 256
 
 typedef enum { SYN_METRIC_COUNTER, SYN_METRIC_GAUGE } SynMetricKind;
 
 /* Any thread, once per name (the same name gives the same metric). */
 SynMetric syn_metric_register (SynMetricKind kind, const char *name, const char *help);
+/* One of several of the same name, told apart by a type of grain. */
+SynMetric syn_metric_register_typed (SynMetricKind kind, const char *name, const char *type, const char *help);
+const char *syn_metric_get_type (SynMetric metric); /* (nullable) */
 void syn_metric_add (SynLane *lane, SynMetric metric, gint64 n); /* on the lane's thread */
 gint64 syn_metric_sum (SynSilo *silo, SynMetric metric);         /* any thread */
 gint64 syn_metric_get (SynLane *lane, SynMetric metric);         /* any thread */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actor.h"
+#include "syn-request-filters.h"
 
 /* ---- cancellation ---- */
 
@@ -549,10 +550,85 @@ test_filters (void)
   syn_silo_free (silo);
 }
 
+static void
+do_work (Actor *self, SynMessage *message)
+{
+  syn_grain_get_lane (self->grain)->silo->stepped_us += 150000; /* 150 ms pass */
+  syn_message_reply (message, NULL, NULL);
+}
+
+static void
+test_metrics_filter (void)
+{
+  SynSilo *silo = actor_silo_unstarted (2);
+  SynMetric requests, errors, turn_us, other, slow;
+
+  syn_silo_add_metrics_filter (silo);
+  g_assert_true (syn_silo_start (silo, NULL, NULL));
+  g_assert_false (silo->times_requests);
+  requests = syn_metric_register_typed (SYN_METRIC_COUNTER, "grain_requests_total", "actor", "");
+  errors = syn_metric_register_typed (SYN_METRIC_COUNTER, "grain_request_errors_total", "actor", "");
+  turn_us = syn_metric_register_typed (SYN_METRIC_COUNTER, "grain_turn_us_total", "actor", "");
+  other = syn_metric_register_typed (SYN_METRIC_COUNTER, "grain_requests_total", "reentrant", "");
+  slow = syn_metric_register (SYN_METRIC_COUNTER, "slow_turns_total", "");
+  g_assert_cmpstr (syn_metric_get_type (requests), ==, "actor");
+  g_assert_null (syn_metric_get_type (slow));
+  g_assert_cmpuint (requests, !=, other);
+
+  for (guint i = 0; i < 3; i++)
+    tell (silo, "actor", "a", WRITE, do_work, 0, NULL);
+  tell (silo, "actor", "b", WRITE, fail_foreign, 0, NULL);
+  tell (silo, "reentrant", "c", WRITE, do_note, 0, NULL);
+  syn_silo_settle (silo);
+  g_assert_cmpint (syn_metric_sum (silo, requests), ==, 4);
+  g_assert_cmpint (syn_metric_sum (silo, errors), ==, 1);
+  g_assert_cmpint (syn_metric_sum (silo, turn_us), ==, 3 * 150000);
+  g_assert_cmpint (syn_metric_sum (silo, slow), ==, 3);
+  g_assert_cmpint (syn_metric_sum (silo, other), ==, 1);
+  syn_silo_free (silo);
+}
+
+static GString *logged;
+
+static GLogWriterOutput
+catch_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+  gboolean ours = FALSE;
+
+  for (gsize i = 0; i < n_fields; i++)
+    ours = ours || (strcmp (fields[i].key, "GLIB_DOMAIN") == 0 && strcmp (fields[i].value, SYN_REQUEST_LOG_DOMAIN) == 0);
+  if (!ours)
+    return g_log_writer_default (level, fields, n_fields, user_data);
+  for (gsize i = 0; i < n_fields; i++)
+    if (strcmp (fields[i].key, "MESSAGE") == 0)
+      g_string_append (logged, fields[i].value);
+  return G_LOG_WRITER_HANDLED;
+}
+
+static void
+test_log_filter (void)
+{
+  SynSilo *silo = actor_silo_unstarted (1);
+
+  syn_silo_add_log_filter (silo); /* nobody asked for debug messages: nothing is added */
+  g_assert_cmpuint (silo->n_filters, ==, 0);
+  g_setenv ("G_MESSAGES_DEBUG", SYN_REQUEST_LOG_DOMAIN, TRUE);
+  syn_silo_add_log_filter (silo);
+  g_assert_cmpuint (silo->n_filters, ==, 1);
+  g_assert_true (syn_silo_start (silo, NULL, NULL));
+  tell (silo, "actor", "a", WRITE, fail_foreign, 0, NULL);
+  syn_silo_settle (silo);
+  g_assert_cmpstr (logged->str, ==, "actor/a method 1: failed: 100 % theirs: \xc3\xa4 after 0 \xc2\xb5s");
+  g_unsetenv ("G_MESSAGES_DEBUG");
+  syn_silo_free (silo);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  logged = g_string_new (NULL);
+  g_log_set_writer_func (catch_log, NULL, NULL);
   g_test_add_func ("/calls/cancel", test_cancel);
   g_test_add_func ("/calls/cancel-lets-others-begin", test_cancel_lets_others_begin);
   g_test_add_func ("/calls/deadline-tells", test_deadline_tells);
@@ -565,5 +641,7 @@ main (int argc, char **argv)
   g_test_add_func ("/calls/grain-gone", test_grain_gone);
   g_test_add_func ("/calls/end-in-reply", test_end_in_reply);
   g_test_add_func ("/calls/filters", test_filters);
+  g_test_add_func ("/calls/metrics-filter", test_metrics_filter);
+  g_test_add_func ("/calls/log-filter", test_log_filter);
   return g_test_run ();
 }

@@ -453,6 +453,7 @@ syn_sqlite_store_new (const SynSqliteStoreOptions *options, GError **error)
     .schema = schema,
     .schema_version = SYN_SQLITE_STORE_SCHEMA,
     .application_id = APPLICATION_ID,
+    .thread_name = "store",
     .max_jobs = options->max_requests != 0 ? options->max_requests : SYN_MAX_STORE_REQUESTS,
     .max_bytes = options->max_bytes != 0 ? options->max_bytes : SYN_MAX_STORE_BYTES,
     .before_commit = reserve_etags,

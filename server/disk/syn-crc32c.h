@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* CRC-32C (Castagnoli: polynomial 0x1EDC6F41 reflected, initial value and final xor all ones): the checksum of what this room keeps on
+/* CRC-32C (Castagnoli: polynomial 0x1EDC6F41 reflected, initial value and final xor all ones): the checksum of what is kept on
  * disk. Finds torn, swapped and flipped bytes; is no protection from somebody who wants to deceive. */
 
 G_BEGIN_DECLS

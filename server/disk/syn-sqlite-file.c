@@ -13,7 +13,7 @@
  *
  * Rejected: a pool of connections (one writer is all that SQLite has, and reads would overtake writes), exclusive locking (an operator
  * could not back the file up while the silo runs), a lock around the queue (a lane would wait for a thread that lost the processor). */
-#define G_LOG_DOMAIN "syn-store"
+#define G_LOG_DOMAIN "syn-disk"
 
 #include "syn-sqlite-file.h"
 
@@ -45,6 +45,9 @@ struct _SynSqliteFile {
   int wal_pages;
   gboolean wal_stuck;  /* said so already */
   char *path;          /* (owned) */
+  char *thread_name;   /* (owned) (nullable) */
+  gboolean reads_only;
+  int max_wal_pages;
   guint max_jobs;
   gsize max_bytes;
   gboolean (*before_commit) (SynSqliteFile *file, gpointer user_data);
@@ -207,6 +210,20 @@ run_batch (SynSqliteFile *self, SynSqliteJob *jobs)
   tell (jobs);
 }
 
+/* Reads have nothing to commit together, and a transaction that lasts keeps the log from being moved. */
+static void
+run_apart (SynSqliteFile *self, SynSqliteJob *jobs)
+{
+  while (jobs != NULL)
+    {
+      SynSqliteJob *next = jobs->next;
+
+      jobs->next = NULL;
+      run_batch (self, jobs);
+      jobs = next;
+    }
+}
+
 static int
 wal_cb (void *data, sqlite3 *db, const char *name, int n_pages)
 {
@@ -218,7 +235,7 @@ wal_cb (void *data, sqlite3 *db, const char *name, int n_pages)
 static void
 move_wal (SynSqliteFile *self)
 {
-  if (self->wal_pages < CHECKPOINT_PAGES)
+  if (self->wal_pages < self->max_wal_pages)
     return;
   self->wal_pages = 0;
   if (sqlite3_wal_checkpoint_v2 (self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
@@ -293,7 +310,10 @@ syn_sqlite_file_step (SynSqliteFile *self)
 
   if (jobs == NULL)
     return FALSE;
-  run_batch (self, jobs);
+  if (self->reads_only)
+    run_apart (self, jobs);
+  else
+    run_batch (self, jobs);
   move_wal (self);
   return TRUE;
 }
@@ -395,6 +415,9 @@ syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
   int result;
 
   self->path = g_strdup (options->path);
+  self->thread_name = g_strdup (options->thread_name);
+  self->reads_only = options->reads_only;
+  self->max_wal_pages = options->max_wal_pages != 0 ? (int) options->max_wal_pages : CHECKPOINT_PAGES;
   self->max_jobs = options->max_jobs;
   self->max_bytes = options->max_bytes;
   self->before_commit = options->before_commit;
@@ -422,6 +445,11 @@ syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
       syn_sqlite_file_set_error (self, error, "open it");
       return NULL;
     }
+  if (self->reads_only && !execute (self, "PRAGMA query_only=ON"))
+    {
+      syn_sqlite_file_set_error (self, error, "open it");
+      return NULL;
+    }
   sqlite3_wal_hook (self->db, wal_cb, self);
   if (!check_schema (self, options, error) || !flush_folder (self, error))
     return NULL;
@@ -431,7 +459,7 @@ syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
 gboolean
 syn_sqlite_file_start (SynSqliteFile *self, GError **error)
 {
-  self->thread = g_thread_try_new ("store", file_thread, self, error);
+  self->thread = g_thread_try_new (self->thread_name != NULL ? self->thread_name : "disk", file_thread, self, error);
   return self->thread != NULL;
 }
 
@@ -460,6 +488,7 @@ syn_sqlite_file_close (SynSqliteFile *self)
   if (sqlite3_close (self->db) != SQLITE_OK)
     g_critical ("%s: is closed with statements of it still open", self->path);
   g_free (self->path);
+  g_free (self->thread_name);
   g_free (self);
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* CRC-32C by tables, eight bytes a step, about 1.5 GB/s: a record of 1 MiB costs less than a millisecond. Any thread. Rejected: the
- * processor's instruction (another path to test per architecture, for what is small beside a flush). */
+/* CRC-32C: by the processor's instruction where x86 has it, about 5 GB/s, otherwise by tables, eight bytes a step, about 1 GB/s. The tables
+ * alone were enough for the store, but would be a third of what it costs to keep an event in the journal. Any thread. Rejected: three
+ * interleaved streams (three times as fast again, and nobody would notice beside SQLite's copies). */
 #include "syn-crc32c.h"
+
+#include <string.h>
 
 #define POLYNOMIAL 0x82f63b78u /* reflected */
 
@@ -24,7 +27,7 @@ fill_tables (void)
 }
 
 guint32
-syn_crc32c (guint32 crc, gconstpointer bytes, gsize n_bytes)
+syn_crc32c_by_tables (guint32 crc, gconstpointer bytes, gsize n_bytes)
 {
   static gsize filled;
   const guchar *at = bytes;
@@ -45,3 +48,36 @@ syn_crc32c (guint32 crc, gconstpointer bytes, gsize n_bytes)
     crc = (crc >> 8) ^ tables[0][(crc ^ *at) & 0xff];
   return ~crc;
 }
+
+#if defined __x86_64__ && defined __GNUC__
+__attribute__ ((target ("sse4.2"))) static guint32
+by_instruction (guint32 crc, gconstpointer bytes, gsize n_bytes)
+{
+  const guchar *at = bytes;
+  guint64 state = ~crc;
+
+  for (; n_bytes >= 8; n_bytes -= 8, at += 8)
+    {
+      guint64 word;
+
+      memcpy (&word, at, sizeof word);
+      state = __builtin_ia32_crc32di (state, word);
+    }
+  crc = (guint32) state;
+  for (; n_bytes > 0; n_bytes--, at++)
+    crc = __builtin_ia32_crc32qi (crc, *at);
+  return ~crc;
+}
+
+guint32
+syn_crc32c (guint32 crc, gconstpointer bytes, gsize n_bytes)
+{
+  return __builtin_cpu_supports ("sse4.2") ? by_instruction (crc, bytes, n_bytes) : syn_crc32c_by_tables (crc, bytes, n_bytes);
+}
+#else
+guint32
+syn_crc32c (guint32 crc, gconstpointer bytes, gsize n_bytes)
+{
+  return syn_crc32c_by_tables (crc, bytes, n_bytes);
+}
+#endif

@@ -225,6 +225,11 @@ test_crc32c (void)
   /* In any two pieces the same. */
   for (guint i = 0; i <= sizeof bytes; i++)
     g_assert_cmphex (syn_crc32c (syn_crc32c (0, bytes, i), bytes + i, sizeof bytes - i), ==, 0x46dd794e);
+  /* By tables and by instruction the same, of each length and alignment. */
+  g_assert_cmphex (syn_crc32c_by_tables (0, "123456789", 9), ==, 0xe3069283);
+  for (guint i = 0; i < sizeof bytes; i++)
+    for (guint n = 0; n <= sizeof bytes - i; n++)
+      g_assert_cmphex (syn_crc32c (i * 7919, bytes + i, n), ==, syn_crc32c_by_tables (i * 7919, bytes + i, n));
 }
 
 int

@@ -198,7 +198,7 @@ answered (SynStoreRequest *answer, gpointer user_data)
     forget (ask->ticket.grain, answer->name);
   if (ask->ticket.grain != NULL)
     {
-      told = syn_state_tell (ask->ticket.grain, ask->func, NULL, answer->error, ask->user_data);
+      told = syn_state_tell (&ask->ticket, ask->func, NULL, answer->error, ask->user_data);
       if (!told && answer->error != NULL)
         g_warning ("%s/%s ended, and its reminder \"%s\" is as it was before: %s", answer->type, answer->key, answer->name,
                    answer->error->message);

@@ -15,6 +15,8 @@ typedef struct {
   SynLane *lane;
   SynGrain *grain; /* (owned) (nullable): maybe ended */
   gpointer book;   /* (owned) (nullable) */
+  SynContext *context; /* (owned) (nullable): of the turn that asked, as the deadline: what the answer's turn does is on the same behalf */
+  gint64 deadline_ms;
 } SynStateTicket;
 
 /* On the grain's lane. With an error when the grain may not ask (INVALID, OVERLOADED): the answer, which comes as one all the same, is that. */
@@ -23,6 +25,6 @@ SynStateTicket syn_state_begin (SynGrain *grain, GError **error);
 SynStateTicket syn_state_begin_on (SynLane *lane);
 void syn_state_end (SynStateTicket *ticket);
 /* The turn that brings an answer, unless the grain has ended; TRUE when it was told. @func: (nullable) */
-gboolean syn_state_tell (SynGrain *grain, SynStateFunc func, GBytes *bytes, const GError *error, gpointer user_data);
+gboolean syn_state_tell (const SynStateTicket *ticket, SynStateFunc func, GBytes *bytes, const GError *error, gpointer user_data);
 
 G_END_DECLS

@@ -182,6 +182,11 @@ syn_state_begin (SynGrain *grain, GError **error)
   syn_grain_hold (grain);
   ticket.grain = syn_grain_ref (grain);
   ticket.book = book;
+  if (grain->lane->turn.grain == grain)
+    {
+      ticket.context = syn_context_ref (grain->lane->turn.context);
+      ticket.deadline_ms = grain->lane->turn.deadline_ms;
+    }
   return ticket;
 }
 
@@ -198,19 +203,21 @@ syn_state_end (SynStateTicket *ticket)
       syn_grain_unref (ticket->grain);
       book->n_waiting--;
       book_unref (book);
+      syn_context_unref (ticket->context);
     }
   if (--state->n_waiting == 0 && state->flushing != NULL)
     syn_lane_post (syn_silo_get_front_lane (lane->silo), g_steal_pointer (&state->flushing));
 }
 
 gboolean
-syn_state_tell (SynGrain *grain, SynStateFunc func, GBytes *bytes, const GError *error, gpointer user_data)
+syn_state_tell (const SynStateTicket *ticket, SynStateFunc func, GBytes *bytes, const GError *error, gpointer user_data)
 {
+  SynGrain *grain = ticket->grain;
   SynTurn before;
 
   if (grain->ended)
     return FALSE;
-  before = syn_grain_enter (grain);
+  before = syn_grain_enter_for (grain, ticket->context, ticket->deadline_ms);
   if (func != NULL)
     func (grain, bytes, error, user_data);
   if (g_error_matches (error, SYN_ERROR, SYN_ERROR_CONFLICT))
@@ -270,7 +277,7 @@ answered (SynStoreRequest *answer, gpointer user_data)
     send_first (queue);
   else
     g_hash_table_remove (get_lane_state (op->ticket.lane)->queues, queue);
-  if (!syn_state_tell (op->ticket.grain, op->func, answer->bytes, answer->error, op->user_data) && answer->error != NULL
+  if (!syn_state_tell (&op->ticket, op->func, answer->bytes, answer->error, op->user_data) && answer->error != NULL
       && op->verb != SYN_STORE_READ)
     g_warning ("%s/%s ended, and what it wrote last is not kept: %s", answer->type, answer->key, answer->error->message);
   op_free (op);
@@ -282,7 +289,7 @@ refused (SynStoreRequest *answer, gpointer user_data)
 {
   Op *op = user_data;
 
-  syn_state_tell (op->ticket.grain, op->func, NULL, answer->error, op->user_data);
+  syn_state_tell (&op->ticket, op->func, NULL, answer->error, op->user_data);
   op_free (op);
 }
 

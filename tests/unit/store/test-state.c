@@ -30,6 +30,7 @@ static struct {
   gboolean write_at_end;
   guint n_activated;
   guint n_functions; /* calls of state functions */
+  const char *who; /* (nullable): in the context of requests */
   GString *log;
   GString *warnings;
 } world;
@@ -82,6 +83,8 @@ was_written (SynGrain *grain, GBytes *bytes, const GError *error, gpointer user_
   world.n_functions++;
   g_assert_null (bytes);
   g_assert_nonnull (message);
+  g_assert_cmpstr (syn_context_get ("who"), ==, world.who); /* on behalf of the request that wrote */
+  g_assert_cmpint (syn_context_get_time_left_ms (), ==, world.who != NULL ? 5000 : -1);
   if (error != NULL)
     syn_message_fail (message, error);
   else
@@ -446,6 +449,24 @@ test_no_function_after_the_end (Fixture *self, gconstpointer data)
   assert_told (self, GET, "0");
 }
 
+static void
+test_context (Fixture *self, gconstpointer data)
+{
+  const char *const context[] = { "who", "somebody", NULL };
+  g_auto (Reply) reply = { 0 };
+  SynCall call = { .type = "counter", .key = "a", .method = ADD, .timeout_ms = 5000, .context = context, .reply = replied,
+                   .user_data = &reply };
+
+  assert_told (self, ADD, "1");
+  world.who = "somebody";
+  syn_call (syn_silo_get_front_lane (self->silo), &call);
+  syn_silo_settle (self->silo);
+  g_assert_no_error (reply.error);
+  g_assert_cmpstr (reply.text, ==, "2");
+  world.who = NULL;
+  assert_told (self, ADD, "3");
+}
+
 /* It is not idle while it waits for the store; afterwards it is. */
 static void
 test_idle (Fixture *self, gconstpointer data)
@@ -594,6 +615,7 @@ main (int argc, char **argv)
     { "unread", test_unread },
     { "written-at-the-end", test_written_at_the_end },
     { "no-function-after-the-end", test_no_function_after_the_end },
+    { "context", test_context },
     { "idle", test_idle },
     { "drain", test_drain },
     { "disk", test_disk },

@@ -64,6 +64,7 @@ ReplicaType syn_program_get_type_of (const SynProgram *self, guint *scale);
 guint64 syn_program_get_n_exceeded (void);
 SynFrame *syn_frame_new (void);
 void syn_frame_free (SynFrame *self);
+gsize syn_frame_get_bytes (const SynFrame *self); /* of the vectors that it keeps for the next evaluation */
 /* @columns: one per column of the schema, in its order; entries that the program does not use may be NULL. Each has at least
  * @n_rows rows. The result (bool, int64, double, timestamp: as usual; decimal: width 16; strings: with a
  * dictionary) lives in @frame until its next evaluation, or is one of @columns itself. */

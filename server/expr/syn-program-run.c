@@ -196,6 +196,21 @@ syn_frame_free (SynFrame *self)
   g_free (self);
 }
 
+gsize
+syn_frame_get_bytes (const SynFrame *self)
+{
+  gsize bytes = 0;
+
+  for (guint i = 0; i < self->n_registers; i++)
+    {
+      const SynRegister *held = &self->registers[i];
+
+      bytes += held->data_size + held->validity_size + held->scratch_size + held->dict.offsets_size + held->dict.bytes_size
+               + held->dict.n_slots * sizeof (guint32);
+    }
+  return bytes;
+}
+
 static const ReplicaColumn *
 resolve (const SynFrame *frame, const ReplicaColumn *const *columns, int operand)
 {

@@ -12,6 +12,7 @@
 #include "syn-limits.h"
 #include "syn-outlet.h"
 #include "syn-projection-private.h"
+#include "syn-scratch.h"
 #include "syn-source.h"
 #include "syn-table.h"
 
@@ -37,7 +38,10 @@ make_snapshot (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapsh
 {
   SynProjection *self = owner;
 
-  return syn_table_make_snapshot (self->table, token, time_us, error);
+  ReplicaSnapshot *snapshot = syn_table_make_snapshot (self->table, token, time_us, error);
+
+  syn_scratch_end (syn_scratch_get ());
+  return snapshot;
 }
 
 static gpointer
@@ -113,6 +117,7 @@ apply (SynProjection *self, SynMessage *message)
       return;
     }
   syn_table_apply (self->table, batch, &counts);
+  syn_scratch_end (syn_scratch_get ());
   count (self, &counts);
   syn_message_reply (message, NULL, NULL);
   /* Also when nothing in the rows changed: the frontier did, and somebody may wait for it. */

@@ -1,17 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The working memory of a thread: see the header. Each thread has its own, so nothing is locked. Buffers only grow, to
- * the largest batch or base that the thread has seen: a few of them per lane, not per projection. */
+ * The working memory of a thread: see the header. Each thread has its own, so nothing is locked. There are
+ * a few of them per lane, not per projection; they grow to what the batches and bases of the thread need, and those that a big one grew are
+ * given back when it is done: a million rows a second pay for their pages, and leave none behind. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-scratch.h"
 
 #define ROUND_UP_BYTES 4096
 
+#define CHUNK_BYTES (64u << 10)
+
+typedef struct _Chunk Chunk;
+struct _Chunk {
+  Chunk *next;
+  gsize size; /* of the bytes behind the head */
+  gsize used;
+  gsize pad;  /* the bytes begin at a multiple of 16 */
+};
+
 struct _SynScratch {
   gpointer buffers[SYN_SCRATCH_N_BUFFERS]; /* (owned) */
   gsize sizes[SYN_SCRATCH_N_BUFFERS];
   GPtrArray *frames;                       /* (owned) of SynFrame */
+  Chunk *chunks;                           /* (owned): the newest first; only it has room */
 };
+
+static void
+free_chunks (Chunk *chunk)
+{
+  while (chunk != NULL)
+    {
+      Chunk *next = chunk->next;
+
+      g_free (chunk);
+      chunk = next;
+    }
+}
 
 static void
 syn_scratch_free (gpointer data)
@@ -20,6 +44,7 @@ syn_scratch_free (gpointer data)
 
   for (guint i = 0; i < SYN_SCRATCH_N_BUFFERS; i++)
     g_free (self->buffers[i]);
+  free_chunks (self->chunks);
   g_ptr_array_unref (self->frames);
   g_free (self);
 }
@@ -61,4 +86,64 @@ syn_scratch_frame (SynScratch *self, guint index)
   while (self->frames->len <= index)
     g_ptr_array_add (self->frames, syn_frame_new ());
   return g_ptr_array_index (self->frames, index);
+}
+
+gpointer
+syn_scratch_alloc (SynScratch *self, gsize size)
+{
+  gpointer bytes;
+
+  G_STATIC_ASSERT (sizeof (Chunk) % 16 == 0);
+  size = (MAX (size, 1) + 15) / 16 * 16;
+  if (self->chunks == NULL || self->chunks->size - self->chunks->used < size)
+    {
+      /* Twice the last one: few chunks, however much is asked for. */
+      gsize wanted = MAX (MAX (size, CHUNK_BYTES), self->chunks != NULL ? MIN (self->chunks->size * 2, SYN_SCRATCH_KEEP_BYTES) : 0);
+      Chunk *chunk = g_malloc (sizeof *chunk + wanted);
+
+      *chunk = (Chunk) { self->chunks, wanted, 0, 0 };
+      self->chunks = chunk;
+    }
+  bytes = (char *) (self->chunks + 1) + self->chunks->used;
+  self->chunks->used += size;
+  return bytes;
+}
+
+void
+syn_scratch_end (SynScratch *self)
+{
+  for (guint i = 0; i < SYN_SCRATCH_N_BUFFERS; i++)
+    if (self->sizes[i] > SYN_SCRATCH_KEEP_BYTES)
+      {
+        g_clear_pointer (&self->buffers[i], g_free);
+        self->sizes[i] = 0;
+      }
+  for (guint i = 0; i < self->frames->len; i++)
+    if (syn_frame_get_bytes (g_ptr_array_index (self->frames, i)) > SYN_SCRATCH_KEEP_BYTES)
+      {
+        syn_frame_free (g_ptr_array_index (self->frames, i));
+        self->frames->pdata[i] = syn_frame_new ();
+      }
+  if (self->chunks == NULL)
+    return;
+  /* The newest is the largest, but for one that a single vector made. */
+  free_chunks (self->chunks->next);
+  self->chunks->next = NULL;
+  self->chunks->used = 0;
+  if (self->chunks->size > SYN_SCRATCH_KEEP_BYTES)
+    g_clear_pointer (&self->chunks, g_free);
+}
+
+gsize
+syn_scratch_get_bytes (SynScratch *self)
+{
+  gsize bytes = 0;
+
+  for (guint i = 0; i < SYN_SCRATCH_N_BUFFERS; i++)
+    bytes += self->sizes[i];
+  for (guint i = 0; i < self->frames->len; i++)
+    bytes += syn_frame_get_bytes (g_ptr_array_index (self->frames, i));
+  for (const Chunk *chunk = self->chunks; chunk != NULL; chunk = chunk->next)
+    bytes += chunk->size;
+  return bytes;
 }

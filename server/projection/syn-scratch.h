@@ -36,5 +36,12 @@ SynScratch *syn_scratch_get (void); /* this thread's; made on first use, freed w
 gpointer syn_scratch_buffer (SynScratch *self, SynScratchBuffer buffer, gsize size);
 /* The frame number @index, for programs whose results must live at the same time. */
 SynFrame *syn_scratch_frame (SynScratch *self, guint index);
+/* @size bytes more, aligned to 16, until syn_scratch_end(); for as many vectors as an evaluation happens to need. Never NULL. */
+gpointer syn_scratch_alloc (SynScratch *self, gsize size);
+/* Ends a use: what was allocated is gone, and of buffers and frames those are given back that a big batch or base has grown
+ * beyond SYN_SCRATCH_KEEP_BYTES. Nothing from before may be used any more. */
+#define SYN_SCRATCH_KEEP_BYTES (1u << 20) /* of one buffer, of one frame, and of all that was allocated */
+void syn_scratch_end (SynScratch *self);
+gsize syn_scratch_get_bytes (SynScratch *self); /* what it holds; for tests */
 
 G_END_DECLS

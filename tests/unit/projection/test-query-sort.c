@@ -148,8 +148,49 @@ test_random (void)
       g_qsort_with_data (expected, (gint) n, sizeof *expected, compare_rows, &reference);
       g_assert_cmpuint (syn_sort_rows (rows, n, by, n_columns, limit), ==, MIN (n, limit));
       g_assert_cmpmem (rows, MIN (n, limit) * sizeof *rows, expected, MIN (n, limit) * sizeof *rows);
+      for (guint i = 1; i < MIN (n, limit); i++)
+        {
+          g_assert_cmpint (syn_sort_compare (by, n_columns, rows[i - 1], rows[i]), <, 0);
+          g_assert_cmpint (syn_sort_compare (by, n_columns, rows[i], rows[i - 1]), >, 0);
+        }
       for (guint c = 0; c < n_columns; c++)
         test_column_free (columns[c]);
+    }
+}
+
+/* The same long text on every row is looked at once, and not once a row; and what differs at its end only is told apart. */
+static void
+test_long_text (void)
+{
+  const gsize length = 60000;
+  const guint n = 20000;
+  g_autofree char *bytes = g_malloc (3 * (length + 1));
+  const guint32 offsets[] = { 0, (guint32) length + 1, 2 * ((guint32) length + 1), 3 * ((guint32) length + 1) };
+  g_autofree guint32 *codes = g_new (guint32, n);
+  g_autofree guint32 *rows = g_new (guint32, n);
+  ReplicaColumn column = { .type = REPLICA_TYPE_STRING, .width = 4, .n_rows = n, .data = codes, .dict_offsets = offsets,
+                           .dict_bytes = bytes, .n_dict = 3 };
+  SynSortColumn by = { &column, FALSE };
+
+  memset (bytes, 'x', 3 * (length + 1));
+  for (guint i = 0; i < 3; i++)
+    {
+      bytes[(i + 1) * (length + 1) - 1] = '\0';
+      bytes[(i + 1) * (length + 1) - 2] = i == 1 ? 'a' : 'b'; /* entries 0 and 2 are the same text */
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      rows[i] = i;
+      codes[i] = i % 3;
+    }
+  syn_sort_rows (rows, n, &by, 1, n);
+  for (guint i = 1; i < n; i++)
+    {
+      gboolean last_a = codes[rows[i - 1]] == 1, a = codes[rows[i]] == 1;
+
+      g_assert_true (last_a || !a);
+      g_assert_true (last_a != a || rows[i - 1] < rows[i]);
+      g_assert_cmpint (syn_sort_compare (&by, 1, rows[i - 1], rows[i]), <, 0);
     }
 }
 
@@ -159,6 +200,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/query-sort/cases", test_cases);
   g_test_add_func ("/query-sort/zero-bytes", test_zero_bytes);
+  g_test_add_func ("/query-sort/long-text", test_long_text);
   g_test_add_func ("/query-sort/random", test_random);
   return g_test_run ();
 }

@@ -38,6 +38,7 @@
 #define SYN_MAX_REGEX_STATES 512             /* of one pattern: matching takes at most this many steps a character */
 #define SYN_MAX_QUERY_BYTES 8192             /* the whole path and query, decoded */
 #define SYN_MAX_SORT_COLUMNS 16
+#define SYN_MAX_JOINS 8                      /* projections joined by one query */
 
 /* projections */
 #define SYN_MAX_WINDOW_PANES 1440            /* every/slide of sliding windows: in so many windows is an event */

@@ -49,12 +49,6 @@ syn_outlet_get_n_parked (SynOutlet *self)
   return self->parked.length;
 }
 
-ReplicaSnapshot *
-syn_outlet_get_snapshot (SynOutlet *self)
-{
-  return self->snapshot;
-}
-
 static ReplicaToken
 current_token (SynOutlet *self)
 {

@@ -30,7 +30,6 @@ void syn_outlet_poll (SynOutlet *self, SynMessage *message);
 gboolean syn_outlet_cancel (SynOutlet *self, SynMessage *message);
 void syn_outlet_fail_parked (SynOutlet *self, const GError *error);
 guint syn_outlet_get_n_parked (SynOutlet *self);
-ReplicaSnapshot *syn_outlet_get_snapshot (SynOutlet *self); /* (transfer none) (nullable) */
 
 /* The answer to a poll for which there is no room; also for owners that keep polls back before they hand them over. */
 void syn_outlet_refuse (SynOutlet *self, SynMessage *message);

@@ -20,6 +20,8 @@ typedef struct {
   SynMetric merge_errors;
   SynMetric snapshots;
   SynMetric snapshot_us;
+  SynMetric evaluations;
+  SynMetric incremental;
 } SynProjectionMetrics;
 
 /* To a projection grain: payload a SynPartial of its group; the reply (NULL payload) says that it is merged. */

@@ -33,6 +33,9 @@ syn_projection_metrics (void)
                                                "Snapshots made by projections and queries");
       metrics.snapshot_us = syn_metric_register (SYN_METRIC_COUNTER, "snapshot_us_total",
                                                  "Time spent making snapshots");
+      metrics.evaluations = syn_metric_register (SYN_METRIC_COUNTER, "query_evaluations_total", "Answers computed by queries");
+      metrics.incremental = syn_metric_register (SYN_METRIC_COUNTER, "query_incremental_total",
+                                                 "Of the answers computed by queries, those from changed rows only");
       g_once_init_leave (&registered, 1);
     }
   return &metrics;

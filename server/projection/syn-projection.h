@@ -7,7 +7,7 @@
 
 /* The grains that own snapshots: "projection/PATH" (always-on, fed by its sources, or by "conflation/GROUP" when it shares their events with
  * other projections; which, syn_catalog says) and "query/CANONICAL" (on-demand:
- * where, select, sort, limit over one projection; polls it as any reader does; collected when idle). */
+ * a query over one or several projections; polls them as any reader does; collected when idle). */
 
 G_BEGIN_DECLS
 

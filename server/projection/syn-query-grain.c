@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The on-demand grain "query/CANONICAL": one question over one projection, for all who ask it. It polls the projection as any
- * reader does, with at most one poll outstanding, and only while somebody is interested: polls are parked here, or there was one
- * within two holds. Between the base's snapshot and the next poll nothing is computed; the cap is the base's.
+ * The on-demand grain "query/CANONICAL": one question over one or several projections, for all who ask it. It polls each of them as any
+ * reader does, with at most one poll outstanding at each, and only while somebody is interested: polls are parked here, or there was one
+ * within two holds that its reader did not take back. Between a projection's snapshot and the next poll nothing is computed. The cap
+ * of an answer from one projection is that projection's; of one from several, the longest of theirs.
  *
- * While it *follows* the base (a held poll is out there, or just came back) its own answer is as new as the base allows, and
- * polls are answered from it. Otherwise what it has may be old: the poll is kept back until the base was asked, without a hold. */
+ * While it *follows* its projections (a held poll is out at each, or just came back) its own answer is as new as they allow, and
+ * polls are answered from it. Otherwise what it has may be old: the poll is kept back until all of them were asked, without a hold. When it
+ * stops following it lets go of their snapshots and of what it remembers about them: only the answer stays, for who comes back. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-error.h"
 #include "syn-limits.h"
@@ -16,72 +18,119 @@
 #define INTEREST_MS (2 * SYN_HOLD_DEFAULT_MS)
 #define MARGIN_MS 5000 /* a hold ends before the deadline of its call */
 
-typedef struct _SynQueryState SynQueryState;
+typedef struct _QueryGrain QueryGrain;
 
-/* What outlives the grain when it is deactivated with a poll outstanding. */
+/* One of the projections. */
 typedef struct {
-  SynQueryState *state; /* (nullable): cleared by the deactivation */
-} BaseCall;
+  QueryGrain *grain;
+  guint index;
+  gboolean is_out;           /* a poll is */
+  SynCallHandle call;        /* that one */
+  gboolean is_fresh;         /* it answered since the grain began to follow */
+  ReplicaToken token;        /* of the last snapshot that came */
+  ReplicaSnapshot *snapshot; /* (owned) (nullable): that one; held while the grain follows */
+} Base;
 
-struct _SynQueryState {
+struct _QueryGrain {
   SynGrain *grain;
   SynLane *lane;
-  SynQuery *query;         /* (owned) */
-  SynOutlet *outlet;       /* (owned) */
-  BaseCall *call;          /* (owned by the call) (nullable): the poll that is out */
+  SynQuery *query;        /* (owned) */
+  SynQueryRun *run;       /* (owned) */
+  SynOutlet *outlet;      /* (owned) */
+  Base *bases;            /* (owned): one per base of the query */
   gboolean follows;
-  ReplicaToken base_token; /* of the last snapshot that came */
-  ReplicaSnapshot *base;   /* (owned) (nullable): that one, until it has been evaluated */
+  gboolean is_evaluated;  /* the snapshots held are those of the outlet's answer */
   gint64 interest_until_ms;
-  SynMessageList waiting;  /* polls kept back until the base answers; each holds the grain */
+  SynMessageList waiting; /* polls kept back until all bases answered; each holds the grain */
 };
 
-/* The answer over the newest base; when it shows the same as before, the one before: its readers need not be woken for a
+/* The answer over the newest bases; when it shows the same as before, the one before: its readers need not be woken for a
  * token (nor for a frontier) alone. */
 static ReplicaSnapshot *
 make_answer (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapshot *previous, GError **error)
 {
-  SynQueryState *self = owner;
+  QueryGrain *self = owner;
+  const SynProjectionMetrics *metrics = syn_projection_metrics ();
+  g_autofree ReplicaSnapshot **bases = g_new (ReplicaSnapshot *, self->query->n_bases);
+  guint64 n_full = syn_query_run_get_counts (self->run).full;
   ReplicaSnapshot *answer;
 
-  if (self->base == NULL)
+  for (guint i = 0; i < self->query->n_bases; i++)
     {
-      if (previous != NULL)
-        return replica_snapshot_ref (previous);
+      bases[i] = self->bases[i].snapshot;
+      if (bases[i] != NULL)
+        continue;
       g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "\"%s\": the projection has not answered yet", self->query->canonical);
       return NULL;
     }
-  answer = syn_query_evaluate (self->query, self->base, token, time_us, error);
-  if (answer == NULL)
-    return NULL;
-  /* The base is kept only for as long as it is news. */
-  g_clear_pointer (&self->base, replica_snapshot_unref);
-  if (previous != NULL && syn_query_same_answer (answer, previous))
-    {
-      replica_snapshot_unref (answer);
-      return replica_snapshot_ref (previous);
-    }
+  answer = syn_query_run_evaluate (self->run, bases, token, time_us, previous, error);
+  self->is_evaluated = answer != NULL;
+  syn_metric_add (self->lane, metrics->evaluations, 1);
+  if (syn_query_run_get_counts (self->run).full == n_full)
+    syn_metric_add (self->lane, metrics->incremental, 1);
   return answer;
+}
+
+static guint
+get_cap_ms (const SynQuery *query)
+{
+  guint cap_ms = 0;
+
+  for (guint i = 0; i < query->n_bases && query->n_bases > 1; i++)
+    cap_ms = MAX (cap_ms, query->bases[i]->min_interval_ms);
+  return cap_ms;
 }
 
 static gpointer
 activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
 {
   g_autoptr (SynQuery) query = syn_query_parse (key, type_data, error);
-  SynQueryState *self;
+  QueryGrain *self;
 
   if (query == NULL)
     return NULL;
-  self = g_new0 (SynQueryState, 1);
+  self = g_new0 (QueryGrain, 1);
   self->grain = grain;
   self->lane = syn_grain_get_lane (grain);
+  self->run = syn_query_run_new (query);
+  self->bases = g_new0 (Base, query->n_bases);
+  for (guint i = 0; i < query->n_bases; i++)
+    {
+      self->bases[i].grain = self;
+      self->bases[i].index = i;
+    }
+  self->outlet = syn_outlet_new (grain, get_cap_ms (query), SYN_MAX_PARKED_POLLS, make_answer, self);
   self->query = g_steal_pointer (&query);
-  self->outlet = syn_outlet_new (grain, 0, SYN_MAX_PARKED_POLLS, make_answer, self);
   return self;
 }
 
+/* ---- following ---- */
+
+/* Takes its polls back (no projection is to make a snapshot for it), and lets go of the snapshots. With one projection its token is kept: when it has nothing newer, the answer is
+ * still right. With several, one may have, and then all are needed. */
 static void
-fail_waiting (SynQueryState *self, const GError *error)
+stop_following (QueryGrain *self)
+{
+  gboolean keeps_token = self->query->n_bases == 1 && self->is_evaluated;
+
+  for (guint i = 0; i < self->query->n_bases; i++)
+    {
+      Base *base = &self->bases[i];
+
+      if (base->is_out)
+        syn_call_cancel (&base->call);
+      base->is_out = FALSE;
+      base->is_fresh = FALSE;
+      g_clear_pointer (&base->snapshot, replica_snapshot_unref);
+      if (!keeps_token)
+        base->token = REPLICA_TOKEN_NONE;
+    }
+  syn_query_run_reset (self->run);
+  self->follows = FALSE;
+}
+
+static void
+fail_waiting (QueryGrain *self, const GError *error)
 {
   SynMessage *message;
 
@@ -95,82 +144,83 @@ fail_waiting (SynQueryState *self, const GError *error)
 static void
 deactivate (SynGrain *grain, gpointer state)
 {
-  SynQueryState *self = state;
+  QueryGrain *self = state;
   g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "\"%s\" is being deactivated",
                                           self->query->canonical);
 
   fail_waiting (self, error);
   syn_outlet_free (self->outlet);
-  if (self->call != NULL)
-    self->call->state = NULL;
-  g_clear_pointer (&self->base, replica_snapshot_unref);
+  stop_following (self);
+  g_free (self->bases);
+  syn_query_run_free (self->run);
   syn_query_free (self->query);
   g_free (self);
 }
 
 static gboolean
-is_interesting (SynQueryState *self)
+is_waited_for (QueryGrain *self)
 {
-  return syn_outlet_get_n_parked (self->outlet) > 0 || self->waiting.length > 0
-         || syn_lane_now_ms (self->lane) < self->interest_until_ms;
+  return syn_outlet_get_n_parked (self->outlet) > 0 || self->waiting.length > 0;
 }
 
 static void on_base_answer (gpointer payload, const GError *error, gpointer user_data);
 
 static void
-ask_base (SynQueryState *self, guint hold_ms)
+ask_base (QueryGrain *self, guint index, guint hold_ms)
 {
+  Base *base = &self->bases[index];
   SynPoll *poll = g_new (SynPoll, 1);
   SynCall call = {
     .type = SYN_PROJECTION_GRAIN,
-    .key = self->query->base->name,
+    .key = self->query->bases[index]->name,
     .method = SYN_POLL_METHOD,
     .payload = poll,
     .payload_free = g_free,
     .timeout_ms = hold_ms + MARGIN_MS,
     .reply = on_base_answer,
+    .user_data = base,
+    .handle = &base->call,
+    .detached = TRUE, /* for all who wait, now and later */
   };
 
-  poll->token = self->base_token;
+  poll->token = base->token;
   poll->hold_ms = hold_ms;
-  self->call = g_new (BaseCall, 1);
-  self->call->state = self;
-  call.user_data = self->call;
-  syn_call (self->lane, &call);
+  base->is_out = TRUE;
+  base->call = (SynCallHandle) { NULL };
+  syn_grain_call (self->grain, &call);
+}
+
+static gboolean
+are_all_fresh (QueryGrain *self)
+{
+  for (guint i = 0; i < self->query->n_bases; i++)
+    if (!self->bases[i].is_fresh)
+      return FALSE;
+  return TRUE;
 }
 
 static void
-on_base_answer (gpointer payload, const GError *error, gpointer user_data)
+take_base_answer (QueryGrain *self, Base *base, ReplicaSnapshot *snapshot)
 {
-  BaseCall *call = user_data;
-  SynQueryState *self = call->state;
-  g_autoptr (ReplicaSnapshot) snapshot = payload;
   SynMessage *message;
 
-  g_free (call);
-  if (self == NULL)
-    return;
-  self->call = NULL;
-  self->follows = FALSE;
-  if (error != NULL)
-    {
-      fail_waiting (self, error);
-      syn_outlet_fail_parked (self->outlet, error);
-      return;
-    }
+  base->is_fresh = TRUE;
   if (snapshot != NULL)
     {
-      self->base_token = replica_snapshot_get_token (snapshot);
-      g_clear_pointer (&self->base, replica_snapshot_unref);
-      self->base = g_steal_pointer (&snapshot);
+      base->token = replica_snapshot_get_token (snapshot);
+      g_clear_pointer (&base->snapshot, replica_snapshot_unref);
+      base->snapshot = replica_snapshot_ref (snapshot);
+      self->is_evaluated = FALSE;
       syn_outlet_mark_dirty (self->outlet);
     }
-  if (is_interesting (self))
+  if (!is_waited_for (self) && syn_lane_now_ms (self->lane) >= self->interest_until_ms)
     {
-      self->follows = TRUE;
-      ask_base (self, SYN_HOLD_DEFAULT_MS);
+      stop_following (self);
+      return;
     }
-  while ((message = syn_message_list_pop (&self->waiting)) != NULL)
+  ask_base (self, base->index, SYN_HOLD_DEFAULT_MS);
+  self->follows = are_all_fresh (self);
+  while (self->follows && (message = syn_message_list_pop (&self->waiting)) != NULL)
     {
       syn_grain_release (self->grain);
       syn_outlet_poll (self->outlet, message);
@@ -178,7 +228,27 @@ on_base_answer (gpointer payload, const GError *error, gpointer user_data)
 }
 
 static void
-take_poll (SynQueryState *self, SynMessage *message)
+on_base_answer (gpointer payload, const GError *error, gpointer user_data)
+{
+  Base *base = user_data;
+  QueryGrain *self = base->grain;
+  g_autoptr (ReplicaSnapshot) snapshot = payload;
+
+  base->is_out = FALSE;
+  if (error == NULL)
+    {
+      take_base_answer (self, base, snapshot);
+      return;
+    }
+  stop_following (self);
+  fail_waiting (self, error);
+  syn_outlet_fail_parked (self->outlet, error);
+}
+
+/* ---- polls ---- */
+
+static void
+take_poll (QueryGrain *self, SynMessage *message)
 {
   self->interest_until_ms = syn_lane_now_ms (self->lane) + INTEREST_MS;
   if (self->follows)
@@ -191,16 +261,36 @@ take_poll (SynQueryState *self, SynMessage *message)
       syn_outlet_refuse (self->outlet, message);
       return;
     }
+  *syn_message_get_slot (message) = NULL;
   syn_message_list_push (&self->waiting, message);
   syn_grain_hold (self->grain);
-  if (self->call == NULL)
-    ask_base (self, 0);
+  for (guint i = 0; i < self->query->n_bases; i++)
+    if (!self->bases[i].is_out && !self->bases[i].is_fresh)
+      ask_base (self, i, 0);
+}
+
+/* A reader took its poll back. Without another one nobody is interested any more: no projection is to make a snapshot for it. */
+static void
+cancelled (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  QueryGrain *self = state;
+
+  if (!syn_outlet_cancel (self->outlet, message))
+    {
+      syn_message_list_remove (&self->waiting, message);
+      syn_grain_release (self->grain);
+      syn_message_reply (message, NULL, NULL);
+    }
+  if (is_waited_for (self))
+    return;
+  self->interest_until_ms = 0;
+  stop_following (self);
 }
 
 static void
 receive (SynGrain *grain, gpointer state, SynMessage *message)
 {
-  SynQueryState *self = state;
+  QueryGrain *self = state;
 
   if (syn_message_get_method (message) == SYN_POLL_METHOD)
     take_poll (self, message);
@@ -211,18 +301,6 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
 
       syn_message_fail (message, error);
     }
-}
-
-static void
-cancelled (SynGrain *grain, gpointer state, SynMessage *message)
-{
-  SynQueryState *self = state;
-
-  if (syn_outlet_cancel (self->outlet, message))
-    return;
-  syn_message_list_remove (&self->waiting, message);
-  syn_grain_release (grain);
-  syn_message_reply (message, NULL, NULL);
 }
 
 /* Parked polls are open beside each other. */

@@ -1,46 +1,58 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * From the text of a question to what answers it. Any thread: the catalog is immutable. GUri's query parser was rejected:
- * it keeps one of two equal parameters and says nothing, and its errors have no place. */
+ * From the text of a question to what answers it. Any thread: the catalog is immutable. Each parameter is read in the order in which the
+ * next ones need it, and its canonical form put in its place at the end. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include <string.h>
-#include "syn-query.h"
+#include "syn-query-private.h"
 #include "syn-error.h"
 #include "syn-limits.h"
+#include "syn-query-params.h"
 #include "syn-suggest.h"
 
 /* Names that are looked at for a suggestion: bounds what a wrong path costs with a huge catalog. */
 #define MAX_SUGGESTED 4096
-#define MAX_SHOWN 80 /* bytes of a stranger's text in an error */
 
-typedef enum { PARAM_WHERE, PARAM_SELECT, PARAM_SORT, PARAM_LIMIT, N_PARAMS } Param;
-
-static const char *const param_names[N_PARAMS] = { "where", "select", "sort", "limit" };
-static const char *const later_names[] = { "group", "join", "offset" };
-
-/* One decoded parameter: NULL when absent. */
-typedef struct {
-  char *values[N_PARAMS]; /* (owned) */
-} Params;
+/* ---- lifetime ---- */
 
 static void
-params_clear (Params *self)
+group_free (SynQueryGroup *self)
 {
-  for (guint i = 0; i < N_PARAMS; i++)
-    g_clear_pointer (&self->values[i], g_free);
+  for (guint i = 0; i < self->n_keys; i++)
+    syn_query_expr_clear (&self->keys[i]);
+  for (guint i = 0; i < self->n_aggregates; i++)
+    {
+      syn_aggregate_spec_clear (&self->aggregates[i]);
+      for (guint j = 0; j < SYN_AGGREGATE_MAX_ARGS; j++)
+        syn_query_expr_clear (&self->arguments[i][j]);
+    }
+  g_free (self->keys);
+  g_free (self->aggregates);
+  g_free (self->arguments);
+  g_clear_pointer (&self->work, syn_schema_free);
+  g_clear_pointer (&self->having, syn_query_condition_free);
+  g_free (self);
 }
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Params, params_clear)
 
 void
 syn_query_free (SynQuery *self)
 {
   g_free (self->canonical);
-  g_clear_pointer (&self->where, syn_program_unref);
+  g_free (self->bases);
+  for (guint i = 0; i < self->n_joins; i++)
+    {
+      g_free (self->joins[i].fields);
+      g_free (self->joins[i].key_columns);
+    }
+  g_free (self->joins);
+  g_clear_pointer (&self->input, syn_schema_free);
+  g_free (self->fields);
+  g_clear_pointer (&self->where, syn_query_condition_free);
+  g_clear_pointer (&self->group, group_free);
   for (guint i = 0; i < self->n_columns; i++)
     {
       g_free (self->columns[i].name);
-      g_clear_pointer (&self->columns[i].program, syn_program_unref);
+      syn_query_expr_clear (&self->columns[i].expr);
     }
   g_free (self->columns);
   g_free (self->sort);
@@ -51,210 +63,206 @@ syn_query_free (SynQuery *self)
 gboolean
 syn_query_is_plain (const SynQuery *self)
 {
-  return self->where == NULL && !self->has_select && self->n_sort == 0 && !self->has_limit;
+  return self->n_joins == 0 && self->where == NULL && self->group == NULL && !self->has_select && self->n_sort == 0
+         && self->offset == 0 && !self->has_limit;
 }
 
-/* ---- encoding ---- */
+/* ---- expressions ---- */
 
-/* A stranger's text, fit to stand in a message. */
-static char *
-shown (const char *text)
-{
-  g_autofree char *valid = g_utf8_make_valid (text, (gssize) strnlen (text, MAX_SHOWN));
+typedef struct {
+  const SynSchema *schema;
+  GArray *uses; /* guint */
+} Uses;
 
-  for (char *c = valid; *c != '\0'; c++)
-    if (g_ascii_iscntrl (*c))
-      *c = '?';
-  return g_strconcat (valid, strlen (text) > MAX_SHOWN ? "…" : "", NULL);
-}
-
-/* Decodes %XX, and (@is_form) '+'. @what: of the error. NULL: INVALID. */
-static char *
-decode (const char *text, gsize length, gboolean is_form, const char *what, GError **error)
-{
-  g_autoptr (GString) decoded = g_string_sized_new (length);
-  const char *end;
-
-  for (gsize i = 0; i < length; i++)
-    {
-      char c = text[i];
-
-      if (c == '+' && is_form)
-        c = ' ';
-      else if (c == '%')
-        {
-          int high = i + 1 < length ? g_ascii_xdigit_value (text[i + 1]) : -1;
-          int low = i + 2 < length ? g_ascii_xdigit_value (text[i + 2]) : -1;
-
-          if (high < 0 || low < 0 || high + low == 0)
-            {
-              g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID,
-                           "%s: byte %" G_GSIZE_FORMAT " as sent: expected two hexadecimal digits after \"%%\", not 00",
-                           what, i + 1);
-              return NULL;
-            }
-          c = (char) (high << 4 | low);
-          i += 2;
-        }
-      g_string_append_c (decoded, c);
-    }
-  if (!g_utf8_validate (decoded->str, (gssize) decoded->len, &end))
-    {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "%s: column %ld: not UTF-8", what,
-                   g_utf8_strlen (decoded->str, end - decoded->str) + 1);
-      return NULL;
-    }
-  return g_string_free (g_steal_pointer (&decoded), FALSE);
-}
-
-/* Encodes what a URL's query (RFC 3986, with the form rules for '+' and '&') cannot hold as it is, and nothing else. */
 static void
-append_encoded (GString *text, const char *value, const char *literal)
+add_use (const SynExpr *name, gpointer user_data)
 {
-  for (const char *c = value; *c != '\0'; c++)
-    if (*c == ' ')
-      g_string_append_c (text, '+');
-    else if (g_ascii_isalnum (*c) || strchr (literal, *c) != NULL)
-      g_string_append_c (text, *c);
-    else
-      g_string_append_printf (text, "%%%02X", (guint) (guchar) *c);
+  Uses *self = user_data;
+  int found = syn_schema_find (self->schema, syn_expr_get_name (name));
+  guint column = (guint) found;
+
+  for (guint i = 0; i < self->uses->len; i++)
+    if (g_array_index (self->uses, guint, i) == column)
+      return;
+  if (found >= 0)
+    g_array_append_val (self->uses, column);
 }
 
-#define LITERAL_IN_VALUE "-._~!$'()*,;=:@/?"
-
-/* ---- parameters ---- */
-
-static gboolean
-take_param (Params *params, const char *text, gsize length, GError **error)
+gboolean
+syn_query_expr_init (SynQueryExpr *self, SynExpr *expr, const SynSchema *schema, GError **error)
 {
-  const char *equals = memchr (text, '=', length);
-  gsize name_length = equals != NULL ? (gsize) (equals - text) : length;
-  g_autofree char *name = decode (text, name_length, TRUE, "the name of a parameter", error);
-  g_autofree char *name_shown = NULL;
-  guint param;
+  Uses uses = { schema, NULL };
 
-  if (name == NULL)
+  self->program = syn_program_compile (expr, schema, error);
+  if (self->program == NULL)
     return FALSE;
-  name_shown = shown (name);
-  for (param = 0; param < N_PARAMS; param++)
-    if (strcmp (name, param_names[param]) == 0)
-      break;
-  for (guint i = 0; i < G_N_ELEMENTS (later_names); i++)
-    if (strcmp (name, later_names[i]) == 0)
-      {
-        g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "%s: not in this version", name);
-        return FALSE;
-      }
-  if (param == N_PARAMS)
-    {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "unknown parameter \"%s\": expected where, select, sort or limit",
-                   name_shown);
-      return FALSE;
-    }
-  if (equals == NULL)
-    {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "%s: expected \"=\" and a value", name);
-      return FALSE;
-    }
-  if (params->values[param] != NULL)
-    {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "%s: given twice", name);
-      return FALSE;
-    }
-  params->values[param] = decode (equals + 1, length - name_length - 1, TRUE, name, error);
-  return params->values[param] != NULL;
-}
-
-static gboolean
-take_params (Params *params, const char *query, GError **error)
-{
-  while (*query != '\0')
-    {
-      gsize length = strcspn (query, "&");
-
-      if (length > 0 && !take_param (params, query, length, error))
-        return FALSE;
-      query += length;
-      if (*query == '&')
-        query++;
-    }
+  self->column = syn_expr_get_kind (expr) == SYN_EXPR_NAME ? syn_schema_find (schema, syn_expr_get_name (expr)) : -1;
+  uses.uses = g_array_new (FALSE, FALSE, sizeof (guint));
+  syn_expr_foreach_name (expr, add_use, &uses);
+  self->n_uses = uses.uses->len;
+  self->uses = (guint *) (gpointer) g_array_free (uses.uses, FALSE);
   return TRUE;
 }
 
-/* ---- where and select ---- */
-
-static gboolean
-parse_where (SynQuery *self, const char *text, GString *canonical, GError **error)
+void
+syn_query_expr_clear (SynQueryExpr *self)
 {
-  g_autoptr (SynExpr) expr = syn_expr_parse (text, error);
-  g_autofree char *expr_text = NULL;
+  g_clear_pointer (&self->program, syn_program_unref);
+  g_clear_pointer (&self->uses, g_free);
+  self->n_uses = 0;
+}
+
+SynQueryExpr *
+syn_query_condition_new (SynExpr *expr, const SynSchema *schema, GError **error)
+{
+  SynQueryExpr *self = g_new0 (SynQueryExpr, 1);
+  g_autofree char *type = NULL;
   SynColumnSpec found = { 0 };
   guint scale;
 
-  if (expr != NULL)
-    self->where = syn_program_compile (expr, self->base->schema, error);
-  if (self->where == NULL)
+  if (!syn_query_expr_init (self, expr, schema, error))
     {
-      g_prefix_error (error, "where: ");
-      return FALSE;
+      g_free (self);
+      return NULL;
     }
-  found.type = syn_program_get_type_of (self->where, &scale);
+  found.type = syn_program_get_type_of (self->program, &scale);
   found.scale = (guint8) scale;
-  if (found.type != REPLICA_TYPE_BOOL)
-    {
-      g_autofree char *type = syn_column_spec_type_to_string (&found);
-
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "where: column %u: expected a condition (bool), found %s",
-                   syn_expr_get_position (expr), type);
-      return FALSE;
-    }
-  expr_text = syn_expr_to_string (expr);
-  g_string_append (canonical, expr_text);
-  return TRUE;
+  if (found.type == REPLICA_TYPE_BOOL)
+    return self;
+  type = syn_column_spec_type_to_string (&found);
+  g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "column %u: expected a condition (bool), found %s",
+               syn_expr_get_position (expr), type);
+  syn_query_condition_free (self);
+  return NULL;
 }
 
-/* The name as the expression language writes it, in backquotes where it needs them. */
-static char *
-dup_quoted_name (const char *name)
+void
+syn_query_condition_free (SynQueryExpr *self)
+{
+  syn_query_expr_clear (self);
+  g_free (self);
+}
+
+char *
+syn_query_dup_quoted (const char *name)
 {
   g_autoptr (SynExpr) expr = syn_expr_new_name (name, 1);
 
   return syn_expr_to_string (expr);
 }
 
-static void
-append_select (GString *canonical, const SynExpr *expr, const char *name)
+void
+syn_query_append_named (GString *text, const SynExpr *expr, const char *name)
 {
-  g_autofree char *text = syn_expr_to_string (expr);
-  const char *own_name = syn_expr_get_kind (expr) == SYN_EXPR_NAME ? syn_expr_get_name (expr) : text;
+  g_autofree char *expr_text = syn_expr_to_string (expr);
+  const char *own_name = syn_expr_get_kind (expr) == SYN_EXPR_NAME ? syn_expr_get_name (expr) : expr_text;
 
-  g_string_append (canonical, text);
+  g_string_append_printf (text, "%s%s", text->len > 0 ? "," : "", expr_text);
   if (strcmp (own_name, name) != 0)
     {
-      g_autofree char *quoted = dup_quoted_name (name);
+      g_autofree char *quoted = syn_query_dup_quoted (name);
 
-      g_string_append_printf (canonical, " as %s", quoted);
+      g_string_append_printf (text, " as %s", quoted);
     }
 }
 
-/* The answer has the projection's keys if it has all of them under their own names: only then do they name its rows. */
+/* ---- the projections ---- */
+
+int
+syn_query_add_base (SynQuery *self, const char *name, GError **error)
+{
+  const SynProjectionSpec *spec = syn_catalog_find_projection (self->catalog, name);
+  guint n = syn_catalog_get_n_projections (self->catalog);
+  g_autofree char *name_shown = NULL;
+  g_autofree char *suggestion = NULL;
+  SynSuggest suggest;
+
+  if (spec != NULL)
+    {
+      for (guint i = 0; i < self->n_bases; i++)
+        if (self->bases[i] == spec)
+          return (int) i;
+      self->bases = g_renew (const SynProjectionSpec *, self->bases, self->n_bases + 1);
+      self->bases[self->n_bases] = spec;
+      return (int) self->n_bases++;
+    }
+  syn_suggest_init (&suggest, name);
+  for (guint i = 0; i < MIN (n, MAX_SUGGESTED); i++)
+    syn_suggest_add (&suggest, syn_catalog_get_projection (self->catalog, i)->name);
+  suggestion = syn_suggest_dup_text (&suggest);
+  name_shown = syn_query_dup_shown (name);
+  g_set_error (error, SYN_ERROR, SYN_ERROR_NOT_FOUND, "no projection \"%s\"%s", name_shown, suggestion);
+  return -1;
+}
+
+static void
+take_base_fields (SynQuery *self)
+{
+  const SynSchema *schema = self->bases[0]->schema;
+
+  self->input = syn_schema_copy (schema);
+  self->fields = g_new (SynQueryField, MAX (schema->n_columns, 1));
+  for (guint i = 0; i < schema->n_columns; i++)
+    self->fields[i] = (SynQueryField) { -1, 0, i };
+}
+
+/* ---- where, having, select ---- */
+
+static gboolean
+parse_where (SynQuery *self, const char *text, GString *canonical, GError **error)
+{
+  g_autoptr (SynExpr) expr = syn_expr_parse (text, error);
+  g_autofree char *expr_text = NULL;
+
+  if (expr == NULL)
+    return FALSE;
+  self->where = syn_query_condition_new (expr, self->input, error);
+  if (self->where == NULL)
+    return FALSE;
+  expr_text = syn_expr_to_string (expr);
+  g_string_append (canonical, expr_text);
+  return TRUE;
+}
+
+static gboolean
+parse_having (SynQueryGrouping *grouping, const char *text, GString *canonical, GError **error)
+{
+  g_autoptr (SynExpr) expr = syn_expr_parse (text, error);
+  g_autoptr (SynExpr) taken = NULL;
+  g_autofree char *expr_text = NULL;
+
+  if (expr == NULL)
+    return FALSE;
+  taken = syn_query_grouping_take (grouping, expr, TRUE, error);
+  if (taken == NULL)
+    return FALSE;
+  grouping->query->group->having = syn_query_condition_new (taken, grouping->query->group->work, error);
+  if (grouping->query->group->having == NULL)
+    return FALSE;
+  expr_text = syn_expr_to_string (expr);
+  g_string_append (canonical, expr_text);
+  return TRUE;
+}
+
+/* The answer has the keys of what it shows (the first projection's; of groups what they are grouped by) if it has all of
+ * them under their own names: only then do they name its rows. */
 static void
 mark_keys (SynQuery *self)
 {
-  const SynSchema *schema = self->base->schema;
+  const SynSchema *schema = self->group != NULL ? self->group->work : self->input;
 
   for (guint i = 0; i < schema->n_columns; i++)
     {
       gboolean found = FALSE;
 
       for (guint j = 0; j < self->n_columns && schema->columns[i].is_key; j++)
-        found |= self->columns[j].column == (int) i && strcmp (self->columns[j].name, schema->columns[i].name) == 0;
+        found |= self->columns[j].expr.column == (int) i && strcmp (self->columns[j].name, schema->columns[i].name) == 0;
       if (schema->columns[i].is_key && !found)
         return;
     }
   for (guint j = 0; j < self->n_columns; j++)
     {
-      int column = self->columns[j].column;
+      int column = self->columns[j].expr.column;
 
       self->columns[j].is_key = column >= 0 && schema->columns[column].is_key
                                 && strcmp (self->columns[j].name, schema->columns[column].name) == 0;
@@ -262,241 +270,210 @@ mark_keys (SynQuery *self)
 }
 
 static gboolean
-parse_select (SynQuery *self, const char *text, GString *canonical, GError **error)
+parse_select (SynQueryGrouping *grouping, GPtrArray *exprs, GPtrArray *names, GString *canonical, GError **error)
 {
-  const SynSchema *schema = self->base->schema;
-  g_autoptr (GPtrArray) names = NULL;
-  g_autoptr (GPtrArray) exprs = syn_expr_parse_list (text, &names, error);
+  SynQuery *self = grouping->query;
 
-  if (exprs == NULL)
-    {
-      g_prefix_error (error, "select: ");
-      return FALSE;
-    }
   self->has_select = TRUE;
   self->columns = g_new0 (SynQueryColumn, exprs->len);
   for (guint i = 0; i < exprs->len; i++)
     {
       SynExpr *expr = g_ptr_array_index (exprs, i);
+      const char *name = g_ptr_array_index (names, i);
       SynQueryColumn *column = &self->columns[self->n_columns++];
+      g_autoptr (SynExpr) taken = NULL;
 
-      column->name = g_strdup (g_ptr_array_index (names, i));
-      column->column = syn_expr_get_kind (expr) == SYN_EXPR_NAME ? syn_schema_find (schema, syn_expr_get_name (expr)) : -1;
-      if (column->column < 0)
-        column->program = syn_program_compile (expr, schema, error);
-      if (column->column < 0 && column->program == NULL)
+      column->name = g_strdup (name);
+      if (self->group != NULL)
         {
-          g_prefix_error (error, "select: ");
-          return FALSE;
+          taken = syn_query_grouping_take (grouping, expr, FALSE, error);
+          if (taken == NULL)
+            return FALSE;
         }
-      g_string_append (canonical, i > 0 ? "," : "");
-      append_select (canonical, expr, column->name);
+      if (!syn_query_expr_init (&column->expr, taken != NULL ? taken : expr, taken != NULL ? self->group->work : self->input, error))
+        return FALSE;
+      if (taken != NULL)
+        {
+          g_ptr_array_add (grouping->aliases, g_strdup (name));
+          g_ptr_array_add (grouping->alias_exprs, g_steal_pointer (&taken));
+        }
+      syn_query_append_named (canonical, expr, name);
     }
   mark_keys (self);
   return TRUE;
 }
 
-static void
-select_all (SynQuery *self)
+/* All of the input, or what is grouped by. */
+static gboolean
+select_all (SynQuery *self, GError **error)
 {
-  const SynSchema *schema = self->base->schema;
+  const SynSchema *schema = self->group != NULL ? self->group->work : self->input;
+  guint n = self->group != NULL ? self->group->n_keys : schema->n_columns;
 
-  self->n_columns = schema->n_columns;
-  self->columns = g_new0 (SynQueryColumn, MAX (schema->n_columns, 1));
-  for (guint i = 0; i < schema->n_columns; i++)
+  if (n == 0 && self->group != NULL)
     {
-      self->columns[i].name = g_strdup (schema->columns[i].name);
-      self->columns[i].column = (int) i;
+      g_set_error_literal (error, SYN_ERROR, SYN_ERROR_INVALID, "having: without a group, select says what is shown");
+      return FALSE;
+    }
+  if (n > SYN_MAX_COLUMNS)
+    {
+      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "join: %u columns; at most %d are allowed: say which with select", n,
+                   SYN_MAX_COLUMNS);
+      return FALSE;
+    }
+  self->columns = g_new0 (SynQueryColumn, MAX (n, 1));
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (SynExpr) expr = syn_expr_new_name (schema->columns[i].name, 1);
+
+      self->columns[self->n_columns++].name = g_strdup (schema->columns[i].name);
+      if (!syn_query_expr_init (&self->columns[i].expr, expr, schema, error))
+        return FALSE;
     }
   mark_keys (self);
+  return TRUE;
 }
 
-/* ---- sort and limit ---- */
-
-static const char *
-skip_spaces (const char *text)
-{
-  while (g_ascii_isspace (*text))
-    text++;
-  return text;
-}
-
-/* One item of `sort`, up to the comma or the end: [-]NAME or [-]`NAME`. Moves *@next behind it. */
-static char *
-take_sort_name (const char **next, gboolean *descending, const char **start)
-{
-  const char *text = skip_spaces (*next);
-  const char *close;
-  gsize length;
-  char *name;
-
-  *descending = *text == '-';
-  if (*descending)
-    text = skip_spaces (text + 1);
-  *start = text;
-  close = *text == '`' ? strchr (text + 1, '`') : NULL;
-  if (close != NULL)
-    {
-      const char *after = skip_spaces (close + 1);
-
-      if (*after == ',' || *after == '\0')
-        {
-          *next = after;
-          return g_strndup (text + 1, (gsize) (close - text - 1));
-        }
-    }
-  length = strcspn (text, ",");
-  *next = text + length;
-  name = g_strndup (text, length);
-  return g_strchomp (name);
-}
-
-static void
-append_sort (GString *canonical, const char *name, gboolean descending)
-{
-  gboolean is_quoted = strchr (name, '`') == NULL
-                       && (strchr (name, ',') != NULL || *name == '-' || *name == '\0' || g_ascii_isspace (*name)
-                           || g_ascii_isspace (name[strlen (name) - 1]));
-
-  g_string_append_printf (canonical, "%s%s%s%s%s", canonical->len > 0 ? "," : "", descending ? "-" : "", is_quoted ? "`" : "",
-                          name, is_quoted ? "`" : "");
-}
+/* ---- offset and limit ---- */
 
 static gboolean
-find_sort (SynQuery *self, const char *name, SynQuerySort *sort, GError **error)
+parse_number (const char *text, guint *number, GError **error)
 {
-  g_autofree char *name_shown = NULL;
-  g_autofree char *suggestion = NULL;
-  SynSuggest suggest;
+  guint64 value;
+  g_autofree char *text_shown = NULL;
 
-  for (guint i = 0; i < self->n_columns; i++)
-    if (strcmp (self->columns[i].name, name) == 0)
-      {
-        sort->column = self->columns[i].column;
-        sort->output = i;
-        return TRUE;
-      }
-  sort->column = syn_schema_find (self->base->schema, name);
-  if (sort->column >= 0)
-    return TRUE;
-
-  syn_suggest_init (&suggest, name);
-  for (guint i = 0; i < self->n_columns; i++)
-    syn_suggest_add (&suggest, self->columns[i].name);
-  for (guint i = 0; i < self->base->schema->n_columns; i++)
-    syn_suggest_add (&suggest, self->base->schema->columns[i].name);
-  suggestion = syn_suggest_dup_text (&suggest);
-  name_shown = shown (name);
-  g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "no column \"%s\"%s", name_shown, suggestion);
+  /* It takes neither signs nor spaces. */
+  if (g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT32, &value, NULL))
+    {
+      *number = (guint) value;
+      return TRUE;
+    }
+  text_shown = syn_query_dup_shown (text);
+  g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "expected a whole number from 0 to %u, found \"%s\"", G_MAXUINT32, text_shown);
   return FALSE;
 }
 
 static gboolean
-parse_sort (SynQuery *self, const char *text, GString *canonical, GError **error)
+parse_offset (SynQuery *self, const char *text, GString *canonical, GError **error)
 {
-  const char *next = text;
-
-  self->sort = g_new0 (SynQuerySort, SYN_MAX_SORT_COLUMNS);
-  for (;;)
-    {
-      SynQuerySort sort = { 0 };
-      const char *start;
-      g_autofree char *name = take_sort_name (&next, &sort.descending, &start);
-      gboolean ok = FALSE;
-
-      if (self->n_sort == SYN_MAX_SORT_COLUMNS)
-        g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "more than %d columns", SYN_MAX_SORT_COLUMNS);
-      else if (*name == '\0')
-        g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "expected the name of a column, found %s",
-                     *next == '\0' ? "the end" : "\",\"");
-      else
-        ok = find_sort (self, name, &sort, error);
-      for (guint i = 0; ok && i < self->n_sort; i++)
-        if (self->sort[i].column == sort.column && (sort.column >= 0 || self->sort[i].output == sort.output))
-          {
-            g_autofree char *name_shown = shown (name);
-
-            g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "\"%s\" stands here twice", name_shown);
-            ok = FALSE;
-          }
-      if (!ok)
-        {
-          g_prefix_error (error, "sort: column %ld: ", g_utf8_strlen (text, start - text) + 1);
-          return FALSE;
-        }
-      self->sort[self->n_sort++] = sort;
-      append_sort (canonical, name, sort.descending);
-      if (*next == '\0')
-        return TRUE;
-      next++;
-    }
+  if (!parse_number (text, &self->offset, error))
+    return FALSE;
+  if (self->offset > 0)
+    g_string_append_printf (canonical, "%u", self->offset);
+  return TRUE;
 }
 
 static gboolean
 parse_limit (SynQuery *self, const char *text, GString *canonical, GError **error)
 {
-  guint64 limit;
-
-  /* g_ascii_string_to_unsigned() takes neither signs nor spaces. */
-  if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT32, &limit, NULL))
-    {
-      g_autofree char *text_shown = shown (text);
-
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "limit: expected a whole number from 0 to %u, found \"%s\"",
-                   G_MAXUINT32, text_shown);
-      return FALSE;
-    }
-  self->has_limit = TRUE;
-  self->limit = (guint) limit;
-  g_string_append_printf (canonical, "%u", self->limit);
+  if (!parse_number (text, &self->limit, error))
+    return FALSE;
+  /* No projection has more rows: it says nothing. */
+  self->has_limit = self->limit < SYN_MAX_ROWS;
+  if (self->has_limit)
+    g_string_append_printf (canonical, "%u", self->limit);
   return TRUE;
 }
 
 /* ---- the whole ---- */
 
-static gboolean
-find_base (SynQuery *self, const char *name, GError **error)
-{
-  g_autofree char *name_shown = NULL;
-  g_autofree char *suggestion = NULL;
-  guint n = syn_catalog_get_n_projections (self->catalog);
-  SynSuggest suggest;
+typedef struct {
+  const SynQueryParams *params;
+  GString *values[SYN_QUERY_N_PARAMS]; /* (owned): the canonical values */
+} Texts;
 
-  self->base = syn_catalog_find_projection (self->catalog, name);
-  if (self->base != NULL)
-    return TRUE;
-  syn_suggest_init (&suggest, name);
-  for (guint i = 0; i < MIN (n, MAX_SUGGESTED); i++)
-    syn_suggest_add (&suggest, syn_catalog_get_projection (self->catalog, i)->name);
-  suggestion = syn_suggest_dup_text (&suggest);
-  name_shown = shown (name);
-  g_set_error (error, SYN_ERROR, SYN_ERROR_NOT_FOUND, "no projection \"%s\"%s", name_shown, suggestion);
+static void
+texts_clear (Texts *self)
+{
+  for (guint i = 0; i < SYN_QUERY_N_PARAMS; i++)
+    if (self->values[i] != NULL)
+      g_string_free (self->values[i], TRUE);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Texts, texts_clear)
+
+/* The value of a parameter, and where its canonical form goes; NULL when it was not given. */
+static const char *
+get_text (Texts *texts, SynQueryParam param)
+{
+  return texts->params->values[param];
+}
+
+static gboolean
+fail_in (SynQueryParam param, GError **error)
+{
+  g_prefix_error (error, "%s: ", syn_query_param_to_string (param));
   return FALSE;
 }
 
 static gboolean
-parse_params (SynQuery *self, const Params *params, GString *canonical, GError **error)
+parse_grouped (SynQueryGrouping *grouping, Texts *texts, GError **error)
 {
-  static gboolean (*const parsers[N_PARAMS]) (SynQuery *, const char *, GString *, GError **) = {
-    parse_where, parse_select, parse_sort, parse_limit,
-  };
-  char separator = '?';
+  SynQuery *self = grouping->query;
+  const char *select = get_text (texts, SYN_QUERY_SELECT), *having = get_text (texts, SYN_QUERY_HAVING);
+  const char *group = get_text (texts, SYN_QUERY_GROUP);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GPtrArray) exprs = select != NULL ? syn_expr_parse_list (select, &names, error) : NULL;
+  gboolean is_grouped = group != NULL || having != NULL;
 
-  if (params->values[PARAM_SELECT] == NULL)
-    select_all (self);
-  for (guint i = 0; i < N_PARAMS; i++)
+  if (select != NULL && exprs == NULL)
+    return fail_in (SYN_QUERY_SELECT, error);
+  for (guint i = 0; exprs != NULL && i < exprs->len && !is_grouped; i++)
+    is_grouped = syn_query_has_aggregate (g_ptr_array_index (exprs, i));
+  if (is_grouped && !syn_query_parse_group (grouping, group, texts->values[SYN_QUERY_GROUP], error))
+    return fail_in (SYN_QUERY_GROUP, error);
+  if (exprs == NULL ? !select_all (self, error)
+                    : !parse_select (grouping, exprs, names, texts->values[SYN_QUERY_SELECT], error))
+    return exprs == NULL ? FALSE : fail_in (SYN_QUERY_SELECT, error);
+  if (having != NULL && !parse_having (grouping, having, texts->values[SYN_QUERY_HAVING], error))
+    return fail_in (SYN_QUERY_HAVING, error);
+  return !is_grouped || syn_query_grouping_finish (grouping, error);
+}
+
+static gboolean
+parse_all (SynQuery *self, Texts *texts, GError **error)
+{
+  static const struct {
+    SynQueryParam param;
+    gboolean (*parse) (SynQuery *, const char *, GString *, GError **);
+  } before[] = { { SYN_QUERY_JOIN, syn_query_parse_join }, { SYN_QUERY_WHERE, parse_where } },
+    after[] = { { SYN_QUERY_SORT, syn_query_parse_sort }, { SYN_QUERY_OFFSET, parse_offset }, { SYN_QUERY_LIMIT, parse_limit } };
+  g_auto (SynQueryGrouping) grouping = { NULL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (before); i++)
     {
-      g_autoptr (GString) value = g_string_new (NULL);
+      const char *text = get_text (texts, before[i].param);
 
-      if (params->values[i] == NULL)
-        continue;
-      if (!parsers[i](self, params->values[i], value, error))
-        return FALSE;
-      g_string_append_printf (canonical, "%c%s=", separator, param_names[i]);
-      append_encoded (canonical, value->str, LITERAL_IN_VALUE);
-      separator = '&';
+      if (text != NULL && !before[i].parse (self, text, texts->values[before[i].param], error))
+        return fail_in (before[i].param, error);
+    }
+  syn_query_grouping_init (&grouping, self);
+  if (!parse_grouped (&grouping, texts, error))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (after); i++)
+    {
+      const char *text = get_text (texts, after[i].param);
+
+      if (text != NULL && !after[i].parse (self, text, texts->values[after[i].param], error))
+        return fail_in (after[i].param, error);
     }
   return TRUE;
+}
+
+static char *
+dup_canonical (const SynQuery *self, const Texts *texts)
+{
+  GString *canonical = g_string_new (self->bases[0]->name);
+  char separator = '?';
+
+  for (guint i = 0; i < SYN_QUERY_N_PARAMS; i++)
+    if (texts->values[i]->len > 0)
+      {
+        g_string_append_printf (canonical, "%c%s=", separator, syn_query_param_to_string (i));
+        syn_query_append_encoded (canonical, texts->values[i]->str);
+        separator = '&';
+      }
+  return g_string_free (canonical, FALSE);
 }
 
 /**
@@ -510,47 +487,25 @@ SynQuery *
 syn_query_parse (const char *path, SynCatalog *catalog, GError **error)
 {
   g_autoptr (SynQuery) self = g_new0 (SynQuery, 1);
-  g_auto (Params) params = { { NULL } };
-  g_autoptr (GString) canonical = g_string_new (NULL);
-  g_autofree char *name = NULL;
-  gsize length = strlen (path);
-  gsize name_length = strcspn (path, "?");
-  gsize n_decoded;
+  g_auto (SynQueryParams) params = { NULL };
+  g_auto (Texts) texts = { .params = &params };
 
   self->catalog = syn_catalog_ref (catalog);
-  /* Before any work: three bytes of text make at least one. */
-  n_decoded = length / 3;
-  if (n_decoded <= SYN_MAX_QUERY_BYTES)
-    {
-      name = decode (path, name_length, FALSE, "the path", error);
-      if (name == NULL)
-        return NULL;
-      if (path[name_length] == '?' && !take_params (&params, path + name_length + 1, error))
-        return NULL;
-      n_decoded = strlen (name);
-      for (guint i = 0; i < N_PARAMS; i++)
-        if (params.values[i] != NULL)
-          n_decoded += strlen (param_names[i]) + 2 + strlen (params.values[i]);
-    }
-  if (n_decoded > SYN_MAX_QUERY_BYTES)
-    {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "the path and its query have more than %u bytes",
-                   SYN_MAX_QUERY_BYTES);
-      return NULL;
-    }
-  if (!find_base (self, name, error))
+  if (!syn_query_params_init (&params, path, error) || syn_query_add_base (self, params.name, error) < 0)
     return NULL;
-  g_string_assign (canonical, self->base->name);
-  if (!parse_params (self, &params, canonical, error))
+  for (guint i = 0; i < SYN_QUERY_N_PARAMS; i++)
+    texts.values[i] = g_string_new (NULL);
+  take_base_fields (self);
+  if (!parse_all (self, &texts, error))
     return NULL;
+  self->canonical = dup_canonical (self, &texts);
   /* It is a path itself, shown with every snapshot and asked for again. */
-  if (canonical->len > SYN_MAX_QUERY_BYTES)
+  if (strlen (self->canonical) > SYN_MAX_QUERY_BYTES)
     {
       g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE,
-                   "the query in canonical form has %" G_GSIZE_FORMAT " bytes; at most %u are allowed", canonical->len,
+                   "the query in canonical form has %" G_GSIZE_FORMAT " bytes; at most %u are allowed", strlen (self->canonical),
                    SYN_MAX_QUERY_BYTES);
       return NULL;
     }
-  self->canonical = g_string_free (g_steal_pointer (&canonical), FALSE);
   return g_steal_pointer (&self);
 }

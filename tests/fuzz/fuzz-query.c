@@ -63,7 +63,7 @@ static ReplicaSnapshot *
 evaluate (const SynQuery *query)
 {
   g_autoptr (GError) error = NULL;
-  ReplicaSnapshot *answer = syn_query_evaluate (query, base, (ReplicaToken) { 2, 1 }, 0, &error);
+  ReplicaSnapshot *answer = syn_query_evaluate (query, &base, (ReplicaToken) { 2, 1 }, 0, &error);
 
   g_assert_no_error (error);
   return answer;

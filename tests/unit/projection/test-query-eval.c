@@ -9,13 +9,16 @@
 
 static const char json[] =
     "{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"price\":\"decimal(2)\","
-    "\"size\":\"int64\",\"big\":\"bool\"}}],\"projections\":[{\"name\":\"q\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{"
-    "\"last\":\"last(price)\",\"volume\":\"sum(size)\",\"big\":\"last(big)\",\"vwap\":\"sum(price*size)/sum(size)\"}}]}";
+    "\"size\":\"int64\",\"big\":\"bool\"}},"
+    "{\"name\":\"refs\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"sector\":\"string\",\"lot\":\"int64\"}}],\"projections\":[{\"name\":\"q\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{"
+    "\"last\":\"last(price)\",\"volume\":\"sum(size)\",\"big\":\"last(big)\",\"vwap\":\"sum(price*size)/sum(size)\"}},"
+    "{\"name\":\"ref\",\"from\":\"refs\",\"key\":[\"symbol\"],\"columns\":{\"sector\":\"last(sector)\",\"lot\":\"last(lot)\"}},"
+    "{\"name\":\"lots\",\"from\":\"refs\",\"key\":[\"lot\"],\"columns\":{\"volume\":\"count()\"}}]}";
 
 static ReplicaSnapshot *
-make_base (SynCatalog *catalog, guint64 sequence, const char *events)
+make_snapshot (SynCatalog *catalog, guint projection, guint64 sequence, const char *events)
 {
-  const SynProjectionSpec *spec = syn_catalog_get_projection (catalog, 0);
+  const SynProjectionSpec *spec = syn_catalog_get_projection (catalog, projection);
   g_autoptr (SynTable) table = syn_table_new (spec, 1000, 1 << 20);
   g_autoptr (SynEventBatch) batch = test_batch (spec->inputs[0].source, sequence, events);
   SynTableCounts counts = { 0 };
@@ -25,14 +28,27 @@ make_base (SynCatalog *catalog, guint64 sequence, const char *events)
 }
 
 static ReplicaSnapshot *
+make_base (SynCatalog *catalog, guint64 sequence, const char *events)
+{
+  return make_snapshot (catalog, 0, sequence, events);
+}
+
+#define REFS "A tech 10\nB food 100\nD tech -\nX food 7\n- none 1"
+
+static ReplicaSnapshot *
 evaluate (SynCatalog *catalog, ReplicaSnapshot *base, const char *path, guint64 serial)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (SynQuery) query = syn_query_parse (path, catalog, &error);
+  g_autoptr (ReplicaSnapshot) ref = make_snapshot (catalog, 1, 1, REFS);
+  g_autoptr (ReplicaSnapshot) lots = make_snapshot (catalog, 2, 1, REFS "\nE other 7\nF other 5");
+  ReplicaSnapshot *bases[3] = { base };
   ReplicaSnapshot *answer;
 
   g_assert_no_error (error);
-  answer = syn_query_evaluate (query, base, (ReplicaToken) { 2, serial }, (gint64) serial, &error);
+  for (guint i = 1; i < query->n_bases; i++)
+    bases[i] = query->bases[i] == syn_catalog_get_projection (catalog, 1) ? ref : lots;
+  answer = syn_query_evaluate (query, bases, (ReplicaToken) { 2, serial }, (gint64) serial, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (replica_snapshot_get_path (answer), ==, query->canonical);
   return answer;
@@ -59,6 +75,34 @@ static const struct {
   { "q?sort=volume&select=symbol", "symbol\n\nC\nA\nB\nD\n" },
   { "q?select=symbol,last*volume as value&sort=-value", "symbol,value\nB,25.00\nA,15.00\n,2.00\nC,\nD,\n" },
   { "q?select=symbol,-last as last&sort=last", "symbol,last\nB,-2.50\nD,-2.00\n,-2.00\nA,-1.50\nC,\n" },
+  /* the same column by two names */
+  { "q?select=last as x,symbol&sort=-x,last,symbol", "x,symbol\n2.50,B\n2.00,D\n2.00,\n1.50,A\n,C\n" },
+  { "q?select=symbol&sort=symbol&offset=3", "symbol\nD\n\n" },
+  { "q?select=symbol&offset=1&limit=2", "symbol\nB\nC\n" },
+  { "q?select=symbol&offset=9", "symbol\n" },
+  { "q?select=symbol&offset=4294967295&limit=4294967295", "symbol\n" },
+  /* joins: null equals nothing, also no null */
+  { "q?join=ref&select=symbol,volume,sector,lot", "symbol,volume,sector,lot\nA,10,tech,10\nB,10,food,100\nC,7,,\nD,,tech,\n,1,,\n" },
+  { "q?join=ref&where=sector==\"tech\"&select=symbol", "symbol\nA\nD\n" },
+  { "q?join=ref&select=symbol,lot/volume as lots&sort=-lots", "symbol,lots\nB,10\nA,1\nC,\nD,\n,\n" },
+  { "q?join=ref as r&select=symbol,`r.lot`&limit=2", "symbol,r.lot\nA,10\nB,100\n" },
+  { "q?join=ref,lots as l on lot=lot&select=symbol,lot,`l.volume` as n", "symbol,lot,n\nA,10,1\nB,100,1\nC,,\nD,,\n,,\n" },
+  { "q?join=lots as l on volume=lot&select=symbol,volume,`l.volume` as n&sort=symbol", "symbol,volume,n\nA,10,1\nB,10,1\nC,7,2\nD,,\n,1,1\n" },
+  { "q?join=q as me&select=symbol,last-`me.last` as none&limit=1", "symbol,none\nA,0.00\n" },
+  { "q?join=ref&group=sector&select=sector,count() as n,sum(volume) as v&sort=-n,sector", "sector,n,v\ntech,2,10\n,2,8\nfood,1,10\n" },
+  /* groups: in the order of their first rows; null is one */
+  { "q?group=big&select=big,count() as n,sum(volume) as v,max(last) as top", "big,n,v,top\ntrue,3,11,2.00\nfalse,1,10,2.50\n,1,7,\n" },
+  { "q?group=big", "big\ntrue\nfalse\n\n" },
+  { "q?group=last", "last\n1.50\n2.50\n\n2.00\n" },
+  { "q?group=big&select=sum(volume)/count() as mean,big&having=count()>1", "mean,big\n3.6666666666666665,true\n" },
+  { "q?group=big&select=big,count() as n&having=n=1 and not big", "big,n\nfalse,1\n" },
+  { "q?where=volume>1&group=big&select=big,first(symbol) as first,last(symbol) as last&sort=big", "big,first,last\nfalse,B,B\ntrue,A,A\n,C,C\n" },
+  { "q?group=volume/10 as tens,big&select=tens,count() as n&sort=-tens,big&limit=2", "tens,n\n1,1\n1,1\n" },
+  { "q?group=last*1000 as mills&select=mills,count()&sort=-mills&offset=1&limit=2", "mills,count()\n2000.00,2\n1500.00,1\n" },
+  { "q?select=count() as n,count(last) as priced,sum(volume) as v", "n,priced,v\n5,4,28\n" },
+  { "q?where=false&select=count() as n,sum(volume) as v", "n,v\n0,\n" },
+  { "q?where=false&group=big&select=big,count() as n", "big,n\n" },
+  { "q?having=count()>9&select=count() as n", "n\n" },
   { "q?where=volume>0&select=volume/4 as v&sort=-v&limit=3", "v\n2.5\n2.5\n1.75\n" },
 };
 
@@ -79,7 +123,14 @@ test_cases (void)
       g_assert_cmpstr (found, ==, expected->str);
       g_assert_cmpuint (replica_snapshot_get_token (answer).epoch, ==, 2);
       g_assert_cmpstr (replica_snapshot_get_frontier (answer, 0, &sequence), ==, "trades");
+      /* refs goes to 5 in one of its projections, and to 7 in the other. */
       g_assert_cmpuint (sequence, ==, 6);
+      if (replica_snapshot_get_n_frontier (answer) == 2)
+        {
+          g_assert_cmpstr (replica_snapshot_get_frontier (answer, 1, &sequence), ==, "refs");
+          g_assert_cmpuint (sequence, ==, strstr (cases[i].path, "join=ref") != NULL ? 5 : 7);
+        }
+      g_assert_cmpuint (replica_snapshot_get_n_frontier (answer), ==, strstr (cases[i].path, "=ref") || strstr (cases[i].path, "=lots") ? 2 : 1);
     }
 }
 
@@ -121,12 +172,13 @@ test_foreign_base (void)
   g_autoptr (SynCatalog) catalog = test_catalog (json);
   g_autoptr (GError) error = NULL;
   g_autoptr (SynQuery) query = syn_query_parse ("q?limit=1", catalog, &error);
-  g_autoptr (ReplicaSnapshot) foreign =
+  ReplicaSnapshot *foreign =
       replica_snapshot_builder_finish (replica_snapshot_builder_new ("q", (ReplicaToken) { 1, 1 }, 0, 0), NULL);
 
   g_assert_nonnull (foreign);
-  g_assert_null (syn_query_evaluate (query, foreign, (ReplicaToken) { 1, 1 }, 0, &error));
+  g_assert_null (syn_query_evaluate (query, &foreign, (ReplicaToken) { 1, 1 }, 0, &error));
   g_assert_error (error, SYN_ERROR, SYN_ERROR_INTERNAL);
+  replica_snapshot_unref (foreign);
 }
 
 int

@@ -165,6 +165,176 @@ test_drain (void)
   g_assert_error (parked->error, SYN_ERROR, SYN_ERROR_UNAVAILABLE);
 }
 
+/* ---- over two projections ---- */
+
+static const char joined_json[] =
+    "{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"size\":\"int64\"}}],"
+    "\"projections\":[{\"name\":\"p\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{\"n\":\"count()\",\"volume\":\"sum(size)\"}},"
+    "{\"name\":\"other\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{\"most\":\"max(size)\"}}]}";
+
+#define JOINED "p?join=other&select=symbol,volume,most"
+
+static TestAnswer *
+poll_joined (TestSilo *silo, ReplicaToken token, guint hold_ms)
+{
+  TestAnswer *answer = test_silo_poll (silo, SYN_QUERY_GRAIN, JOINED, token, hold_ms);
+
+  syn_silo_settle (silo->silo);
+  return answer;
+}
+
+static ReplicaToken
+assert_joined (TestAnswer *answer, const char *expected, guint64 expected_sequence)
+{
+  g_autofree char *text = NULL;
+  guint64 sequence;
+
+  g_assert_true (answer->done);
+  g_assert_no_error (answer->error);
+  g_assert_nonnull (answer->snapshot);
+  text = test_csv (answer->snapshot);
+  g_assert_cmpstr (text, ==, expected);
+  g_assert_cmpuint (replica_snapshot_get_n_frontier (answer->snapshot), ==, 1);
+  replica_snapshot_get_frontier (answer->snapshot, 0, &sequence);
+  g_assert_cmpuint (sequence, ==, expected_sequence);
+  return replica_snapshot_get_token (answer->snapshot);
+}
+
+/* It follows both, shows the newest of both, at most once a second, and says up to where it has everything. */
+static void
+test_joined (void)
+{
+  g_autoptr (TestSilo) silo = test_silo_new (joined_json);
+  g_autoptr (TestAnswer) first = NULL;
+  g_autoptr (TestAnswer) parked = NULL;
+  g_autoptr (TestAnswer) next = NULL;
+  g_autoptr (TestAnswer) back = NULL;
+  ReplicaToken token;
+
+  test_silo_apply (silo, "p", "A 5\nB 20");
+  test_silo_apply (silo, "other", "A 7");
+  first = poll_joined (silo, REPLICA_TOKEN_NONE, 10000);
+  token = assert_joined (first, "symbol,volume,most\nA,5,7\nB,20,\n", 2);
+  parked = poll_joined (silo, token, 10000);
+  syn_silo_advance (silo->silo, 2000);
+  test_silo_apply (silo, "other", "B 9");
+  token = assert_joined (parked, "symbol,volume,most\nA,5,7\nB,20,9\n", 2);
+
+  /* Its own cap: the other projection has one of its own, which has passed. */
+  next = poll_joined (silo, token, 10000);
+  syn_silo_advance (silo->silo, 500);
+  test_silo_apply (silo, "p", "A 1");
+  g_assert_false (next->done);
+  syn_silo_advance (silo->silo, 500);
+  token = assert_joined (next, "symbol,volume,most\nA,6,7\nB,20,9\n", 4);
+
+  /* It comes back with both after a time without readers. */
+  syn_silo_advance (silo->silo, 25000);
+  test_silo_apply (silo, "other", "A 70");
+  back = poll_joined (silo, token, 10000);
+  assert_joined (back, "symbol,volume,most\nA,6,70\nB,20,9\n", 5);
+  syn_silo_advance (silo->silo, 60000);
+  g_assert_cmpuint (syn_silo_get_n_activations (silo->silo, SYN_QUERY_GRAIN), ==, 0);
+}
+
+/* ---- as you type ---- */
+
+static void
+on_typed (gpointer payload, const GError *error, gpointer user_data)
+{
+  ReplicaSnapshot **snapshot = user_data;
+
+  g_assert_no_error (error);
+  *snapshot = payload;
+}
+
+static void
+send_typed (TestSilo *silo, const char *key, ReplicaToken token, SynCallHandle *handle, ReplicaSnapshot **snapshot)
+{
+  SynPoll *poll = g_new (SynPoll, 1);
+  SynCall call = {
+    .type = SYN_QUERY_GRAIN,
+    .key = key,
+    .method = SYN_POLL_METHOD,
+    .payload = poll,
+    .payload_free = g_free,
+    .reply = on_typed,
+    .user_data = snapshot,
+    .handle = handle,
+  };
+
+  *poll = (SynPoll) { token, 10000 };
+  syn_call (syn_silo_get_front_lane (silo->silo), &call);
+  syn_silo_settle (silo->silo);
+}
+
+/* Each text asked for once, answered, and taken back with the next key: one evaluation each, whatever happens to the projection
+ * meanwhile, and no grain stays longer than its idle age. */
+static void
+test_typed (void)
+{
+  g_autoptr (TestSilo) silo = test_silo_new (json);
+  gint64 made, evaluated = test_silo_metric (silo, "query_evaluations_total");
+
+  test_silo_apply (silo, "p", "A1 5\nB2 20\nC3 30");
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("p?where=symbol ~ \"%u*\"&sort=-volume&limit=%u", i, 20 + i % 3);
+      g_autofree char *canonical = NULL;
+      SynCallHandle handle = { NULL };
+      ReplicaSnapshot *first = NULL, *second = NULL;
+      ReplicaToken token;
+      const char *type;
+
+      g_assert_true (syn_projection_resolve (path, &type, &canonical, silo->catalog, NULL));
+      send_typed (silo, canonical, REPLICA_TOKEN_NONE, &handle, &first);
+      g_assert_nonnull (first);
+      token = replica_snapshot_get_token (first);
+      replica_snapshot_unref (first);
+      handle = (SynCallHandle) { NULL };
+      send_typed (silo, canonical, token, &handle, &second);
+      syn_silo_advance (silo->silo, 50);
+      syn_call_cancel (&handle);
+      syn_silo_settle (silo->silo);
+      syn_silo_advance (silo->silo, 50);
+      test_silo_apply (silo, "p", "A1 5");
+      g_assert_null (second);
+    }
+  g_assert_cmpint (test_silo_metric (silo, "query_evaluations_total") - evaluated, ==, 100);
+  g_assert_cmpint (test_silo_metric (silo, "query_incremental_total"), ==, 0);
+
+  /* Nobody asks the projection any more. */
+  made = test_silo_metric (silo, "snapshots_total");
+  syn_silo_advance (silo->silo, 2000);
+  test_silo_apply (silo, "p", "A1 5");
+  syn_silo_advance (silo->silo, 2000);
+  g_assert_cmpint (test_silo_metric (silo, "snapshots_total"), ==, made);
+  g_assert_cmpuint (syn_silo_get_n_activations (silo->silo, SYN_QUERY_GRAIN), >, 0);
+  syn_silo_advance (silo->silo, syn_query_grain_type.idle_age_ms + 1000);
+  g_assert_cmpuint (syn_silo_get_n_activations (silo->silo, SYN_QUERY_GRAIN), ==, 0);
+  g_assert_cmpuint (syn_silo_get_n_activations (silo->silo, SYN_PROJECTION_GRAIN), ==, 1);
+}
+
+/* One of two readers goes: the other one is served on. */
+static void
+test_one_goes (void)
+{
+  g_autoptr (TestSilo) silo = test_silo_new (json);
+  g_autoptr (TestAnswer) first = poll (silo, REPLICA_TOKEN_NONE, 0);
+  ReplicaToken token = assert_answer (first, "symbol,volume\n");
+  g_autoptr (TestAnswer) stays = poll (silo, token, 10000);
+  SynCallHandle handle = { NULL };
+  ReplicaSnapshot *none = NULL;
+
+  send_typed (silo, BIG, token, &handle, &none);
+  syn_call_cancel (&handle);
+  syn_silo_settle (silo->silo);
+  syn_silo_advance (silo->silo, 1000);
+  test_silo_apply (silo, "p", "A 100");
+  assert_answer (stays, "symbol,volume\nA,100\n");
+  g_assert_null (none);
+}
+
 /* ---- over a projection that can fail ---- */
 
 typedef struct {
@@ -247,6 +417,9 @@ main (int argc, char **argv)
   g_test_add_func ("/query-grain/comes-back", test_comes_back);
   g_test_add_func ("/query-grain/comes-back-unchanged", test_comes_back_unchanged);
   g_test_add_func ("/query-grain/drain", test_drain);
+  g_test_add_func ("/query-grain/typed", test_typed);
+  g_test_add_func ("/query-grain/one-goes", test_one_goes);
+  g_test_add_func ("/query-grain/joined", test_joined);
   g_test_add_func ("/query-grain/base-fails", test_base_fails);
   return g_test_run ();
 }

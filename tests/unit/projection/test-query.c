@@ -9,11 +9,15 @@
 
 static const char json[] =
     "{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"price\":\"decimal(4)\","
-    "\"size\":\"int64\",\"time\":\"timestamp\"}}],\"projections\":["
+    "\"size\":\"int64\",\"time\":\"timestamp\"}},"
+    "{\"name\":\"refs\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"sector\":\"string\",\"lot\":\"int64\"}}],\"projections\":["
     "{\"name\":\"market/quotes\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{\"last\":\"last(price)\",\"volume\":\"sum(size)\","
     "\"change\":\"last(price)/first(price)-1\"}},"
     "{\"name\":\"market/candles\",\"from\":\"trades\",\"key\":[\"symbol\"],\"window\":{\"every\":\"1m\",\"on\":\"time\"},"
-    "\"columns\":{\"open\":\"first(price)\"}}]}";
+    "\"columns\":{\"open\":\"first(price)\"}},"
+    "{\"name\":\"ref\",\"from\":\"refs\",\"key\":[\"symbol\"],\"columns\":{\"sector\":\"last(sector)\",\"lot\":\"last(lot)\"}},"
+    "{\"name\":\"sectors\",\"from\":\"refs\",\"key\":[\"sector\"],\"columns\":{\"members\":\"count()\"}},"
+    "{\"name\":\"lots\",\"from\":\"refs\",\"key\":[\"lot\"],\"columns\":{\"volume\":\"count()\"}}]}";
 
 #define Q "market/quotes?"
 
@@ -40,14 +44,34 @@ static const struct {
   { Q "sort=-change,symbol", Q "sort=-change,symbol" },
   { Q "sort=- change , `symbol`", Q "sort=-change,symbol" },
   { Q "sort=+change", Q "sort=change" }, /* '+' is a space */
-  { Q "select=last as x&sort=-x,last,volume", NULL },
+  { Q "select=last as x&sort=-x,last,volume", Q "select=last+as+x&sort=-x,volume" }, /* the same column by two names */
   { Q "select=last as x,volume&sort=-x,change", Q "select=last+as+x,volume&sort=-x,change" },
   { Q "select=last as `a,b`&sort=`a,b`", Q "select=last+as+%60a,b%60&sort=%60a,b%60" },
   { Q "select=last as `-b`&sort=-`-b`", Q "select=last+as+%60-b%60&sort=-%60-b%60" },
   { Q "select=last*2&sort=last * 2", Q "select=last+*+2&sort=last+*+2" },
   { Q "limit=0", Q "limit=0" },
   { Q "limit=0050", Q "limit=50" },
-  { Q "limit=4294967295", Q "limit=4294967295" },
+  { Q "limit=8388607", Q "limit=8388607" },
+  { Q "limit=8388608", "market/quotes" }, /* no projection has more rows */
+  { Q "limit=4294967295", "market/quotes" },
+  { Q "offset=0", "market/quotes" },
+  { Q "offset=007&limit=3", Q "offset=7&limit=3" },
+  { Q "select=symbol&join=ref on code=symbol, ref as other on  code = symbol", NULL },
+  { Q "select=sector&join= ref on code=symbol", NULL },
+  { Q "join=ref on symbol = symbol", Q "join=ref" },
+  { Q "join=ref on symbol==`symbol`&where=lot>1", Q "join=ref&where=lot+%3E+1" },
+  { Q "join=ref as r,ref as `r 2`", Q "join=ref+as+r,ref+as+%60r+2%60" },
+  { Q "join=sectors on sector=sector,ref", NULL },
+  { Q "join=ref,sectors", Q "join=ref,sectors" },
+  { Q "join=ref,sectors on sector = sector", Q "join=ref,sectors" },
+  { Q "join=sectors on symbol = sector", Q "join=sectors+on+symbol+=+sector" },
+  { Q "group=symbol", Q "group=symbol" },
+  { Q "select=symbol , sum( volume ) as v&group= symbol&sort=-v", Q "group=symbol&select=symbol,sum(volume)+as+v&sort=-v" },
+  { Q "group=volume/2 as half&select=half,count()", Q "group=volume+/+2+as+half&select=half,count()" },
+  { Q "group=volume/2&select=volume/2,count()", Q "group=volume+/+2&select=volume+/+2,count()" },
+  { Q "select=count()&having=count()>1", Q "having=count()+%3E+1&select=count()" },
+  { Q "group=symbol&select=symbol,sum(volume) as v&having=v > 1 and max(last) > 2",
+    Q "group=symbol&having=v+%3E+1+and+max(last)+%3E+2&select=symbol,sum(volume)+as+v" },
   { Q "limit=5&sort=symbol&select=symbol&where=true", Q "where=true&select=symbol&sort=symbol&limit=5" },
   { Q "%77here=true", Q "where=true" },
   { "market/candles?where=time>\"2024-01-01T00:00:00Z\"", "market/candles?where=time+%3E+%222024-01-01T00:00:00Z%22" },
@@ -64,9 +88,10 @@ test_canonical (void)
       g_autoptr (SynQuery) query = syn_query_parse (canonical[i].path, catalog, &error);
       g_autoptr (SynQuery) again = NULL;
 
+      g_test_message ("%s", canonical[i].path);
       if (canonical[i].canonical == NULL)
         {
-          g_assert_null (query); /* the same column by two names */
+          g_assert_nonnull (error); /* what looks like one above and is none */
           continue;
         }
       g_assert_no_error (error);
@@ -90,13 +115,47 @@ static const struct {
   { "market+quotes", SYN_ERROR_NOT_FOUND, "no projection \"market+quotes\"" },
   { "market/quotes%", SYN_ERROR_INVALID, "the path: byte 14 as sent: expected two hexadecimal digits" },
   { "market/quotes%ff", SYN_ERROR_INVALID, "the path: column 14: not UTF-8" },
-  { Q "wher=true", SYN_ERROR_INVALID, "unknown parameter \"wher\": expected where, select, sort or limit" },
+  { Q "wher=true", SYN_ERROR_INVALID, "unknown parameter \"wher\": expected join, where, group, having, select, sort, offset or limit; did you mean \"where\"?" },
   { Q "Where=true", SYN_ERROR_INVALID, "unknown parameter \"Where\"" },
   { Q "=1", SYN_ERROR_INVALID, "unknown parameter \"\"" },
   { Q "%zz=1", SYN_ERROR_INVALID, "the name of a parameter: byte 1 as sent" },
-  { Q "group=symbol", SYN_ERROR_INVALID, "group: not in this version" },
-  { Q "join=market/candles", SYN_ERROR_INVALID, "join: not in this version" },
-  { Q "offset=5", SYN_ERROR_INVALID, "offset: not in this version" },
+  { Q "group=", SYN_ERROR_INVALID, "group: column 1: expected" },
+  { Q "group=sum(volume)", SYN_ERROR_INVALID, "group: column 1: an aggregate is what groups have" },
+  { Q "group=symbol,symbol", SYN_ERROR_INVALID, "group: column 8: \"symbol\" stands here twice" },
+  { Q "group=symbl", SYN_ERROR_INVALID, "*did you mean \"symbol\"?" },
+  { Q "group=symbol&select=last", SYN_ERROR_INVALID, "select: column 1: \"last\" has one value a row, and a group has many rows; say which, as "
+    "in last(last) or sum(last), or group by it" },
+  { Q "group=symbol&select=symbol,sum(symbol)", SYN_ERROR_INVALID, "select: column 12: sum() takes numbers, found string" },
+  { Q "group=symbol&select=sum(sum(volume))", SYN_ERROR_INVALID, "select: column 5: an aggregate cannot stand inside another" },
+  { Q "group=symbol&select=`$0`,count()", SYN_ERROR_INVALID, "select: column 1: no column \"$0\"" },
+  { Q "group=symbol&select=symbol,volum", SYN_ERROR_INVALID, "*did you mean \"volume\"?" },
+  { Q "group=symbol&select=symbol,count() as n&having=m>1", SYN_ERROR_INVALID, "having: column 1: no column \"m\"" },
+  { Q "group=symbol&having=count()", SYN_ERROR_INVALID, "having: column 1: expected a condition (bool), found int64" },
+  { Q "group=symbol&sort=volume", SYN_ERROR_INVALID, "sort: column 1: no column \"volume\"; groups are sorted by" },
+  { Q "having=count()>1", SYN_ERROR_INVALID, "having: without a group, select says what is shown" },
+  { Q "select=symbol,count()", SYN_ERROR_INVALID, "select: column 1: \"symbol\" has one value a row" },
+  { Q "where=count()>1", SYN_ERROR_INVALID, "where: column 1: count() is an aggregate" },
+  { Q "join=", SYN_ERROR_INVALID, "join: column 1: expected the name of a projection, found the end" },
+  { Q "join=ref,", SYN_ERROR_INVALID, "join: column 5: expected the name of a projection, found the end" },
+  { Q "join=reff", SYN_ERROR_NOT_FOUND, "join: column 1: no projection \"reff\"; did you mean \"ref\"?" },
+  { Q "join=ref sectors", SYN_ERROR_INVALID, "join: column 5: expected \"as\", \"on\", \",\" or the end, found \"sectors\"" },
+  { Q "join=ref as", SYN_ERROR_INVALID, "join: column 7: expected a name after \"as\", found the end" },
+  { Q "join=ref on", SYN_ERROR_INVALID, "join: column 7: expected the name of a column on the left, found the end" },
+  { Q "join=ref on symbol", SYN_ERROR_INVALID, "join: column 14: expected \"=\", found the end" },
+  { Q "join=ref on symbol=", SYN_ERROR_INVALID, "join: column 15: expected the name of a key column" },
+  { Q "join=ref on `symbol", SYN_ERROR_INVALID, "join: column 8: expected the name of a column on the left" },
+  { Q "join=ref on symbol=symbl", SYN_ERROR_INVALID, "join: column 15: no key column of \"ref\" \"symbl\"; did you mean \"symbol\"?" },
+  { Q "join=ref on symbol=lot", SYN_ERROR_INVALID, "join: column 15: no key column of \"ref\" \"lot\"" },
+  { Q "join=ref on simbol=symbol", SYN_ERROR_INVALID, "join: column 8: no column \"simbol\"; did you mean \"symbol\"?" },
+  { Q "join=ref on symbol=symbol and symbol=symbol", SYN_ERROR_INVALID, "join: column 33: \"symbol\" stands here twice" },
+  { Q "join=sectors", SYN_ERROR_INVALID, "join: column 1: \"sectors\" has the key column \"sector\", and on the left there is no column of that name; "
+    "say which equals it, as in: sectors on NAME = sector" },
+  { Q "join=lots on symbol=lot", SYN_ERROR_INVALID, "join: column 9: \"symbol\" is a string, and the key column \"lot\" of \"lots\" a int64" },
+  { Q "join=ref,lots", SYN_ERROR_INVALID, "join: column 5: there is a column \"volume\" already; give these another name, as in: lots as NAME" },
+  { Q "join=ref,ref", SYN_ERROR_INVALID, "join: column 5: there is a column \"sector\" already" },
+  { Q "join=market/candles", SYN_ERROR_INVALID, "join: column 1: \"market/candles\" has the key column \"time\"" },
+  { Q "join=ref&join=sectors", SYN_ERROR_INVALID, "join: given twice; several projections are one list with commas" },
+  { Q "offset=-5", SYN_ERROR_INVALID, "offset: expected a whole number from 0 to 4294967295, found \"-5\"" },
   { Q "limit=1&limit=1", SYN_ERROR_INVALID, "limit: given twice" },
   { Q "where", SYN_ERROR_INVALID, "where: expected \"=\" and a value" },
   { Q "where=", SYN_ERROR_INVALID, "where: column 1: expected" },
@@ -195,6 +254,14 @@ test_limits (void)
   g_assert_null (syn_query_parse (sort->str, catalog, &error));
   g_assert_error (error, SYN_ERROR, SYN_ERROR_INVALID);
   g_assert_nonnull (strstr (error->message, "more than 16 columns"));
+  g_clear_error (&error);
+
+  g_string_assign (path, Q "join=");
+  for (guint i = 0; i <= SYN_MAX_JOINS; i++)
+    g_string_append_printf (path, "%sref as r%u", i > 0 ? "," : "", i);
+  g_assert_null (syn_query_parse (path->str, catalog, &error));
+  g_assert_error (error, SYN_ERROR, SYN_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, "more than 8 projections"));
 }
 
 /* Which columns of the answer name its rows. */
@@ -207,6 +274,12 @@ static const struct {
   { Q "select=symbol as s,last", "" },
   { Q "select=last as symbol", "" },
   { Q "select=symbol,symbol as s", "symbol" },
+  { Q "join=ref&select=symbol,sector", "symbol" },
+  { Q "group=symbol&select=symbol,count()", "symbol" },
+  { Q "group=symbol,volume&select=volume,symbol,count()", "volume symbol" },
+  { Q "group=symbol,volume&select=volume,count()", "" },
+  { Q "group=volume/2 as half", "half" },
+  { Q "select=count()", "" },
   { "market/candles?limit=1", "symbol time" },
   { "market/candles?select=time,open,symbol", "time symbol" },
   { "market/candles?select=symbol,open", "" },
@@ -253,6 +326,52 @@ test_resolve (void)
   g_assert_null (none);
 }
 
+/* What stands between the line @fence and the next ``` behind *@at, which moves there. NULL: nothing. */
+static char *
+next_block (const char **at, const char *fence)
+{
+  const char *start = strstr (*at, fence);
+
+  if (start == NULL)
+    return NULL;
+  start += strlen (fence);
+  *at = strstr (start, "```");
+  g_assert_nonnull (*at);
+  return g_strndup (start, (gsize) (*at - start));
+}
+
+/* The examples of the documentation, over the catalog that stands before them. */
+static void
+test_documentation (void)
+{
+  g_autofree char *file = g_test_build_filename (G_TEST_DIST, "docs", "catalog.md", NULL);
+  g_autofree char *document = NULL;
+  g_autofree char *catalog_json = NULL;
+  g_autofree char *queries = NULL;
+  g_autoptr (SynCatalog) catalog = NULL;
+  g_auto (GStrv) lines = NULL;
+  const char *at;
+
+  g_assert_true (g_file_get_contents (file, &document, NULL, NULL));
+  at = strstr (document, "\n## Queries\n");
+  g_assert_nonnull (at);
+  catalog_json = next_block (&at, "```json\n");
+  queries = next_block (&at, "```query\n");
+  g_assert_nonnull (queries);
+  catalog = test_catalog (catalog_json);
+  lines = g_strsplit (g_strchomp (queries), "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), >, 5);
+  for (guint i = 0; lines[i] != NULL; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (SynQuery) query = syn_query_parse (lines[i], catalog, &error);
+
+      g_test_message ("%s", lines[i]);
+      g_assert_no_error (error);
+      g_assert_false (syn_query_is_plain (query));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -262,5 +381,6 @@ main (int argc, char **argv)
   g_test_add_func ("/query/limits", test_limits);
   g_test_add_func ("/query/keys", test_keys);
   g_test_add_func ("/query/resolve", test_resolve);
+  g_test_add_func ("/query/documentation", test_documentation);
   return g_test_run ();
 }

@@ -16,8 +16,9 @@
  * take it (it is being restarted) misses these events and no others, as it would miss batches, and its snapshots begin anew. An activation that ends
  * hands over what it has before it goes.
  *
- * Which groups. One projection alone gets its batches straight from the source: over partials each event would be grouped there
- * and merged once more here, and nothing is shared (bench/README.md has the figures). Unless its windows slide: then each event would go into every one of its windows. */
+ * Which groups. One projection alone gets its batches straight from the source: over partials each event would be grouped here
+ * and merged once more there, and nothing is shared. Measured (bench/conflation, 5,000 keys, CPU against straight): one projection 1.2 ×, and 1.5 × when
+ * a tick has one batch; 4 of a group 0.36 ×, 16 of a group 0.16 ×. Unless its windows slide: then each event would go into every one of its windows. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-error.h"
 #include "syn-limits.h"

@@ -147,6 +147,13 @@ merge (SynProjection *self, SynMessage *message)
 
 static void ask (SynProjection *self);
 
+static void
+keep (SynMessageList *list, SynMessage *message)
+{
+  *syn_message_get_slot (message) = list;
+  syn_message_list_push (list, message);
+}
+
 /* What was handed over has been merged. */
 static void
 passed (gpointer payload, const GError *error, gpointer user_data)
@@ -158,7 +165,12 @@ passed (gpointer payload, const GError *error, gpointer user_data)
     return;
   self->question = NULL;
   while (self->asked.head != NULL)
-    syn_outlet_poll (self->outlet, syn_message_list_pop (&self->asked));
+    {
+      SynMessage *message = syn_message_list_pop (&self->asked);
+
+      *syn_message_get_slot (message) = NULL;
+      syn_outlet_poll (self->outlet, message);
+    }
   if (self->next.head != NULL)
     ask (self);
 }
@@ -199,7 +211,7 @@ ask (SynProjection *self)
   self->question->owner = self;
   call.user_data = self->question;
   while (self->next.head != NULL)
-    syn_message_list_push (&self->asked, syn_message_list_pop (&self->next));
+    keep (&self->asked, syn_message_list_pop (&self->next));
   syn_call (self->lane, &call);
 }
 
@@ -212,7 +224,7 @@ poll (SynProjection *self, SynMessage *message)
     syn_outlet_refuse (self->outlet, message);
   else
     {
-      syn_message_list_push (&self->next, message);
+      keep (&self->next, message);
       if (self->question == NULL)
         ask (self);
     }
@@ -251,7 +263,11 @@ cancelled (SynGrain *grain, gpointer state, SynMessage *message)
 {
   SynProjection *self = state;
 
-  syn_outlet_cancel (self->outlet, message);
+  if (syn_outlet_cancel (self->outlet, message))
+    return;
+  /* One that waits for what is conflated: its slot names the list. */
+  syn_message_list_remove (*syn_message_get_slot (message), message);
+  syn_message_reply (message, NULL, NULL);
 }
 
 /* Parked polls are open beside batches. */

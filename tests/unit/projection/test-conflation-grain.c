@@ -374,6 +374,51 @@ test_windows (void)
 }
 
 static void
+never (gpointer payload, const GError *error, gpointer user_data)
+{
+  g_assert_not_reached ();
+}
+
+/* Polls whose callers go while the conflation grain is asked: the one that it was asked for, and the one behind it. */
+static void
+test_cancelled (void)
+{
+  g_autoptr (TestSilo) silo = new_silo ();
+
+  publish_now (silo, "p", "A 1 0");
+  for (guint steps = 0; steps < 12; steps++)
+    {
+      SynCallHandle handles[2] = { 0 };
+      g_autoptr (TestAnswer) other = NULL;
+
+      for (guint i = 0; i < 2; i++)
+        {
+          SynCall call = {
+            .type = SYN_PROJECTION_GRAIN,
+            .key = "p",
+            .method = SYN_POLL_METHOD,
+            .payload = g_new0 (SynPoll, 1),
+            .payload_free = g_free,
+            .reply = never,
+            .handle = &handles[i],
+          };
+
+          syn_call (syn_silo_get_front_lane (silo->silo), &call);
+          for (guint j = 0; j < (i == 0 ? steps % 4 : steps / 4); j++)
+            for (guint lane = 0; lane < 2; lane++)
+              syn_silo_step (silo->silo, syn_silo_get_lane (silo->silo, lane));
+        }
+      other = test_silo_poll (silo, SYN_PROJECTION_GRAIN, "p", REPLICA_TOKEN_NONE, 0);
+      for (guint i = 0; i < 2; i++)
+        syn_call_cancel (&handles[i]);
+      syn_silo_settle (silo->silo);
+      g_assert_true (other->done);
+      g_assert_no_error (other->error);
+      syn_silo_advance (silo->silo, 1000);
+    }
+}
+
+static void
 test_refusals (void)
 {
   g_autoptr (TestSilo) silo = new_silo ();
@@ -473,6 +518,7 @@ main (int argc, char **argv)
   g_test_add_func ("/conflation/projection-fails", test_projection_fails);
   g_test_add_func ("/conflation/source-restarts", test_source_restarts);
   g_test_add_func ("/conflation/windows", test_windows);
+  g_test_add_func ("/conflation/cancelled", test_cancelled);
   g_test_add_func ("/conflation/refusals", test_refusals);
   g_test_add_func ("/conflation/interleavings", test_interleavings);
   return g_test_run ();

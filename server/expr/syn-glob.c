@@ -293,3 +293,12 @@ syn_glob_match (const SynGlob *self, const char *text, gsize length)
   from = find_last (last, at, end);
   return from != NULL && match_here (last, from, end) == end;
 }
+
+const char *
+syn_glob_get_prefix (const SynGlob *self, gsize *length)
+{
+  if (self->n_segments != 2 || self->segments[1].n_chars > 0 || !self->segments[0].plain)
+    return NULL;
+  *length = self->segments[0].n_bytes;
+  return self->segments[0].bytes;
+}

@@ -15,6 +15,8 @@ SynGlob *syn_glob_new (const char *pattern);
 void syn_glob_free (SynGlob *self);
 /* @text need not be terminated; invalid UTF-8 is taken byte by byte. */
 gboolean syn_glob_match (const SynGlob *self, const char *text, gsize length);
+/* The text before the star of a pattern that is plain text and one star at its end, the most usual one; NULL for others. */
+const char *syn_glob_get_prefix (const SynGlob *self, gsize *length);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynGlob, syn_glob_free)
 

@@ -202,6 +202,13 @@ is_in_set (const SynStep *step, const char *text, gsize length)
   return (step->first_bytes[first / 64] >> (first % 64) & 1) && syn_dict_contains (step->set, text, length);
 }
 
+static inline gboolean
+has_prefix (const char *text, gsize length, const char *prefix, gsize n_prefix)
+{
+  /* The first byte by itself: most strings end here, before a call. */
+  return length >= n_prefix && (n_prefix == 0 || (text[0] == prefix[0] && memcmp (text, prefix, n_prefix) == 0));
+}
+
 /* @codes: NULL for all entries, else those of @n_rows rows, each when it is first met. */
 #define TEST_ENTRIES(ANSWER)                                                                                 \
   if (codes == NULL)                                                                                         \
@@ -221,7 +228,12 @@ is_in_set (const SynStep *step, const char *text, gsize length)
 static void
 test_entries (const SynStep *step, const ReplicaColumn *column, const guint32 *codes, guint n_rows, guint8 *answers)
 {
-  if (step->glob != NULL)
+  gsize n_prefix = 0;
+  const char *prefix = step->glob != NULL ? syn_glob_get_prefix (step->glob, &n_prefix) : NULL;
+
+  if (prefix != NULL)
+    TEST_ENTRIES (has_prefix (ENTRY, prefix, n_prefix))
+  else if (step->glob != NULL)
     TEST_ENTRIES (syn_glob_match (step->glob, ENTRY))
   else if (step->set != NULL)
     TEST_ENTRIES (is_in_set (step, ENTRY))

@@ -124,8 +124,10 @@ syn_register_mask_bools (SynRegister *self, guint n_rows)
 
   if (validity == NULL)
     return;
-  for (guint i = 0; i < n_rows; i++)
-    data[i] &= (guint8)(validity[i >> 3] >> (i & 7)) & 1;
+  for (guint i = 0; i < n_rows; i += 8)
+    if (validity[i >> 3] != 0xff)
+      for (guint j = i; j < MIN (i + 8, n_rows); j++)
+        data[j] &= (guint8)(validity[j >> 3] >> (j & 7)) & 1;
 }
 
 void

@@ -32,6 +32,20 @@ struct _SynPendingCall {
   gboolean is_back;      /* the message is, while the parcel is out */
 };
 
+/* One allocation for both, for both are made and freed on the caller's lane, which keeps some for the next calls: they are too large for
+ * malloc's quick lists. The receiver sees the message only. */
+typedef struct _Record Record;
+struct _Record {
+  SynMessage message; /* first */
+  SynPendingCall call;
+};
+
+#ifdef __SANITIZE_ADDRESS__
+#define MAX_SPARE 0 /* so that what is used after its end is found */
+#else
+#define MAX_SPARE 512
+#endif
+
 static SynMetric calls_metric, timeouts_metric, cancelled_metric, overloaded_metric;
 
 void
@@ -84,9 +98,43 @@ detach (SynPendingCall *self)
 static void
 pending_call_free (SynPendingCall *self)
 {
+  SynLane *lane = self->lane;
+  SynMessage *message = self->message;
+
   syn_context_unref (self->context);
-  g_free (self->message);
-  g_free (self);
+  if (lane->n_spare_calls >= MAX_SPARE)
+    {
+      g_free (message); /* the record */
+      return;
+    }
+  message->parcel.next = lane->spare_calls;
+  lane->spare_calls = &message->parcel;
+  lane->n_spare_calls++;
+}
+
+static Record *
+record_new (SynLane *lane)
+{
+  SynParcel *spare = lane->spare_calls;
+
+  if (spare == NULL)
+    return g_new (Record, 1);
+  lane->spare_calls = spare->next;
+  lane->n_spare_calls--;
+  return (Record *) spare;
+}
+
+void
+syn_lane_free_spare_calls (SynLane *lane)
+{
+  SynParcel *spare;
+
+  while ((spare = lane->spare_calls) != NULL)
+    {
+      lane->spare_calls = spare->next;
+      g_free (spare);
+    }
+  lane->n_spare_calls = 0;
 }
 
 /* ---- replies ---- */
@@ -241,11 +289,9 @@ refuse (SynMessage *self, int code, const char *format, ...)
   syn_message_send_back (self);
 }
 
-static SynPendingCall *
-pending_call_new (SynLane *from, const SynCall *call, SynMessage *message, SynGrain *grain, const SynTurn *turn)
+static void
+pending_call_init (SynPendingCall *self, SynLane *from, const SynCall *call, SynMessage *message, SynGrain *grain, const SynTurn *turn)
 {
-  SynPendingCall *self = g_new (SynPendingCall, 1);
-
   self->lane = from;
   self->to = NULL;
   self->message = message;
@@ -268,7 +314,6 @@ pending_call_new (SynLane *from, const SynCall *call, SynMessage *message, SynGr
   self->timer.next = NULL;
   if (self->limit_ms != 0)
     syn_lane_arm (from, &self->timer, self->limit_ms, deadline_passed, self);
-  return self;
 }
 
 /* @turn: (nullable): on whose behalf */
@@ -276,13 +321,23 @@ static void
 send (SynLane *from, const SynCall *call, SynGrain *grain, const SynTurn *turn)
 {
   SynSilo *silo = from->silo;
-  SynMessage *self = g_new (SynMessage, 1);
   const SynGrainKind *kind = syn_silo_find_kind (silo, call->type);
   SynPendingCall *pending = NULL;
+  SynMessage *self;
   SynLane *to;
   gsize length;
 
   syn_metric_add (from, calls_metric, 1);
+  if (call->reply != NULL)
+    {
+      Record *record = record_new (from);
+
+      self = &record->message;
+      pending = &record->call;
+      pending_call_init (pending, from, call, self, grain, turn);
+    }
+  else
+    self = g_new (SynMessage, 1);
   self->parcel.run = syn_message_deliver_parcel;
   self->prev = NULL;
   self->payload = call->payload;
@@ -295,8 +350,6 @@ send (SynLane *from, const SynCall *call, SynGrain *grain, const SynTurn *turn)
   self->passes = self->is_tick = self->is_told = FALSE;
   self->mode = SYN_EXCLUSIVE;
   self->n_filters = 0;
-  if (call->reply != NULL)
-    pending = pending_call_new (from, call, self, grain, turn);
   self->call = pending;
 
   if (kind == NULL)

@@ -124,6 +124,7 @@ void syn_message_deliver_parcel (SynLane *lane, SynParcel *parcel);
 /* Of the call whose message this is; 0: none. Any thread, while the message is there. */
 gint64 syn_pending_call_get_deadline_ms (SynPendingCall *self);
 void syn_call_register_metrics (void);
+void syn_lane_free_spare_calls (SynLane *lane);
 void syn_call_run_reply (SynLane *lane, SynParcel *parcel);
 SynLane *syn_pending_call_get_lane (SynPendingCall *self);
 /* All calls of a grain that ends. */

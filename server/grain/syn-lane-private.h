@@ -51,6 +51,9 @@ struct _SynLane {
     GDestroyNotify destroy;
   } slots[SYN_LANE_N_SLOTS];
 
+  SynParcel *spare_calls;    /* (owned): see syn-call.c */
+  gint n_spare_calls;
+
   /* Grains: see syn-grain.c and syn-supervisor.c. */
   GHashTable *directory;     /* (owned): a set of SynGrain */
   GHashTable *supervised;    /* (owned): a set of SynSupervised */

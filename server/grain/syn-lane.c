@@ -350,6 +350,7 @@ syn_lane_free (SynLane *self)
     return;
   g_assert (self->thread == NULL);
   syn_lane_clear_grains (self);
+  syn_lane_free_spare_calls (self);
   g_source_destroy (self->source);
   g_source_unref (self->source);
   g_main_context_unref (self->context);

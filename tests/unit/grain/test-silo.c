@@ -461,6 +461,161 @@ test_drain (void)
   g_assert_cmpuint (storm.n_done, ==, 1);
 }
 
+/* ---- cancellations on real lanes ---- */
+
+/* A caller makes calls in pairs to a grain of another lane that keeps every other message for a while; cancels one of each pair, at once or from the
+ * reply of the other, when it may be anywhere. Every call is told once or cancelled. */
+enum { CALL_ALL = 1, KEEP_A_WHILE, ANSWER_AT_ONCE };
+
+typedef struct {
+  SynCallHandle handles[2];
+  gboolean told[2], cancelled[2];
+  guint n_left; /* that are neither */
+  guint number;
+} Pair;
+
+static gint n_pairs_left; /* atomic */
+static gint n_told_cancelled; /* atomic: grains told of one */
+static GMainLoop *pairs_loop;
+
+#define N_PAIRS 4000
+
+static void
+pair_end (SynGrain *grain, Pair *pair)
+{
+  g_assert_cmpuint (pair->n_left, >, 0);
+  if (--pair->n_left > 0)
+    return;
+  g_free (pair);
+  if (g_atomic_int_dec_and_test (&n_pairs_left))
+    g_main_loop_quit (pairs_loop);
+}
+
+static void
+pair_cancel (Pair *pair, guint i)
+{
+  if (pair->told[i] || pair->cancelled[i])
+    return;
+  pair->cancelled[i] = TRUE;
+  syn_call_cancel (&pair->handles[i]);
+  g_assert_null (pair->handles[i].call);
+  pair_end (NULL, pair);
+}
+
+static void
+pair_reply (gpointer payload, const GError *error, gpointer user_data)
+{
+  Pair *pair = (Pair *) ((gsize) user_data & ~(gsize) 1);
+  guint i = (gsize) user_data & 1;
+
+  g_assert_no_error (error);
+  g_assert_false (pair->told[i] || pair->cancelled[i]);
+  pair->told[i] = TRUE;
+  pair->n_left++; /* while both are looked at */
+  pair_end (NULL, pair);
+  if (pair->number % 3 == 1)
+    {
+      guint other = 1 - i;
+      gboolean last = pair->told[other] || pair->cancelled[other];
+
+      if (!last)
+        pair_cancel (pair, other);
+    }
+  pair_end (NULL, pair);
+}
+
+static void
+pair_call (SynGrain *grain, guint number)
+{
+  Pair *pair = g_new0 (Pair, 1);
+
+  pair->number = number;
+  pair->n_left = 2;
+  for (guint i = 0; i < 2; i++)
+    {
+      SynCall call = {
+        .type = "keeper", .key = number % 2 == 0 ? "x" : "y", .method = (number + i) % 2 == 0 ? KEEP_A_WHILE : ANSWER_AT_ONCE,
+        .reply = pair_reply, .user_data = (gpointer) ((gsize) pair | i), .handle = &pair->handles[i],
+      };
+
+      syn_grain_call (grain, &call);
+    }
+  if (number % 3 == 0)
+    pair_cancel (pair, number / 3 % 2);
+}
+
+static void
+keeper_over (SynTimer *timer, gpointer user_data)
+{
+  SynMessage *message = user_data;
+  Parker *self = *syn_message_get_slot (message);
+
+  syn_message_list_remove (&self->kept, message);
+  syn_message_reply (message, NULL, NULL);
+}
+
+static void
+keeper_receive (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  Parker *self = state;
+
+  switch (syn_message_get_method (message))
+    {
+    case CALL_ALL:
+      for (guint i = 0; i < 100; i++)
+        pair_call (grain, i);
+      syn_message_reply (message, NULL, NULL);
+      break;
+    case KEEP_A_WHILE:
+      *syn_message_get_slot (message) = self;
+      syn_message_list_push (&self->kept, message);
+      syn_lane_arm (syn_grain_get_lane (grain), syn_message_get_timer (message), 1, keeper_over, message);
+      break;
+    default:
+      syn_message_reply (message, NULL, NULL);
+    }
+}
+
+static void
+keeper_cancelled (SynGrain *grain, gpointer state, SynMessage *message)
+{
+  Parker *self = state;
+
+  g_atomic_int_inc (&n_told_cancelled);
+  syn_message_list_remove (&self->kept, message);
+  syn_message_reply (message, NULL, NULL);
+}
+
+static void
+test_cancellations (void)
+{
+  static const SynGrainType type = {
+    .name = "keeper", .reentrant = TRUE, .activate = parker_activate, .receive = keeper_receive, .cancelled = keeper_cancelled,
+    .deactivate = parker_deactivate,
+  };
+  SynSiloOptions options = { .n_lanes = 3 };
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  SynSilo *silo = syn_silo_new (&options, NULL);
+
+  pairs_loop = g_main_loop_new (context, FALSE);
+  g_atomic_int_set (&n_pairs_left, N_PAIRS);
+  g_atomic_int_set (&n_told_cancelled, 0);
+  syn_silo_register (silo, &type, NULL);
+  g_assert_true (syn_silo_start (silo, context, NULL));
+  for (guint i = 0; i < N_PAIRS / 100; i++)
+    {
+      char key[8];
+      SynCall call = { .type = "keeper", .key = key, .method = CALL_ALL };
+
+      g_snprintf (key, sizeof key, "%u", i);
+      syn_call (syn_silo_get_front_lane (silo), &call);
+    }
+  g_main_loop_run (pairs_loop);
+  syn_silo_free (silo);
+  g_assert_cmpint (g_atomic_int_get (&n_told_cancelled), >, 0);
+  g_main_loop_unref (pairs_loop);
+}
+
 static void
 test_free_unstarted (void)
 {
@@ -492,6 +647,7 @@ main (int argc, char **argv)
   ADD ("/silo/epochs", NULL, test_epochs);
   g_test_add_func ("/silo/partitions", test_partitions);
   g_test_add_func ("/silo/drain", test_drain);
+  g_test_add_func ("/silo/cancellations", test_cancellations);
   g_test_add_func ("/silo/free-unstarted", test_free_unstarted);
   return g_test_run ();
 }

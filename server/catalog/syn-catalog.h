@@ -30,6 +30,7 @@ typedef struct {
   guint n_fields;
   SynFieldSpec *fields;
   SynSchema *schema; /* of the fields, in order */
+  gboolean durable;  /* its events go through the journal */
   /* file */
   char *path;            /* absolute: relative ones count from the catalog's folder */
   SynFileFormat format;  /* `"format"`, or by the name: .csv .ndjson .jsonl, before .zst */

@@ -27,6 +27,7 @@ struct _SynEventBatch
   gint64 arrival_us;
   guint64 first_sequence;
   guint64 epoch;
+  SynEventOrigin origin;
   gsize size_bytes;
   const ReplicaColumn *const *columns; /* in this block, as all that they point to but the names */
 };
@@ -85,6 +86,18 @@ void
 syn_event_batch_set_epoch (SynEventBatch *self, guint64 epoch)
 {
   self->epoch = epoch;
+}
+
+const SynEventOrigin *
+syn_event_batch_get_origin (SynEventBatch *self)
+{
+  return &self->origin;
+}
+
+void
+syn_event_batch_set_origin (SynEventBatch *self, const SynEventOrigin *origin)
+{
+  self->origin = *origin;
 }
 
 guint64

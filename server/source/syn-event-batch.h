@@ -21,11 +21,18 @@ gsize syn_event_batch_get_size_bytes (SynEventBatch *self); /* of its memory */
 /* Of the numbering that the sequences are of: a source that starts again at 1 has a greater one than before. */
 guint64 syn_event_batch_get_epoch (SynEventBatch *self);
 void syn_event_batch_set_epoch (SynEventBatch *self, guint64 epoch); /* before the batch is shared */
+/* What a batch of a durable source is in the journal; all zeros for others. Set before the batch is shared. */
+typedef struct {
+  guint64 record;     /* the number of its record, in the log of its source's partition */
+  guint64 replay_end; /* of a batch that is replayed: the source's last sequence when that began; 0: it is new */
+  gboolean is_first;  /* what was before it is not in the journal any more: it may be taken after a gap */
+} SynEventOrigin;
+const SynEventOrigin *syn_event_batch_get_origin (SynEventBatch *self);
+void syn_event_batch_set_origin (SynEventBatch *self, const SynEventOrigin *origin);
 /* Sequences of its first and last event, from 1; set by the source's grain before the batch is shared. */
 guint64 syn_event_batch_get_first_sequence (SynEventBatch *self);
 guint64 syn_event_batch_get_last_sequence (SynEventBatch *self);
 void syn_event_batch_set_first_sequence (SynEventBatch *self, guint64 sequence, gint64 arrival_us);
-
 /* ---- building: one thread ---- */
 typedef struct _SynEventBuilder SynEventBuilder;
 SynEventBuilder *syn_event_builder_new (const SynSourceSpec *source);

@@ -40,6 +40,13 @@ syn_published_free (SynPublished *published)
 }
 
 void
+syn_replay_free (SynReplay *replay)
+{
+  g_free (replay->key);
+  g_free (replay);
+}
+
+void
 syn_source_status_free (SynSourceStatus *status)
 {
   g_free (status->error);

@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 typedef enum {
   SYN_SOURCE_PUBLISH = 1, /* payload: SynPublish; reply: SynPublished, or an error; http sources only (others: INVALID) */
   SYN_SOURCE_STATUS,      /* reply: SynSourceStatus */
+  SYN_SOURCE_REPLAY,      /* payload: SynReplay; durable sources only (others: INVALID): see below */
 } SynSourceMethod;
 
 typedef struct {
@@ -47,5 +48,28 @@ void syn_sources_register (SynSilo *silo, SynCatalog *catalog);
 /* The messages that a projection grain gets from its source: method SYN_APPLY_METHOD, payload a SynEventBatch; the reply (NULL
  * payload) acknowledges it. */
 #define SYN_APPLY_METHOD 1000
+
+/* ---- durable sources: what was journalled comes again to those who lack it ----
+ *
+ * The sequences of a durable source never begin anew: its batches are all of one epoch, and what they are of the journal is said by
+ * syn_event_batch_get_origin(). A feed (who gets its batches: a projection grain or a conflation grain) takes their events without gaps. What would
+ * leave one (its activation began after others had been delivered) it acknowledges and does not take; and asks for a replay, which brings it
+ * again. */
+#define SYN_DURABLE_EPOCH G_MAXUINT64
+
+/* To a feed, from a durable source that is about to replay: payload the source's name (char *, g_free); the reply is a guint64 * (g_free): of
+ * that source's events it has all up to this one, and they need not come again; 0: none. Answered once the feed has its checkpoint. At its activation a source
+ * asks each of its feeds, and replays to all of them from the least on; what one of them has already it recognises by its sequence. */
+#define SYN_PROGRESS_METHOD 1003
+
+/* SYN_SOURCE_REPLAY: a feed that is made of this source lacks events. The source asks it for its progress, and delivers to it alone what it has delivered so far
+ * and comes after that; what is delivered later follows without a gap. The reply (NULL payload) says that all of it has been acknowledged. Feeds
+ * ask it once when they have been activated, too, and from then on are as new as the source. Errors: those of the journal. */
+typedef struct {
+  const char *type; /* the feed's grain type: static */
+  char *key;
+} SynReplay;
+
+void syn_replay_free (SynReplay *replay);
 
 G_END_DECLS

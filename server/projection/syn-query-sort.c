@@ -213,11 +213,30 @@ sort_by_insertion (Record *records, guint n)
     }
 }
 
-/* From the lightest byte to the heaviest, each pass stable; bytes in which all are equal cost nothing. Digits of 11 bits were
- * measured too: two passes less, and no faster. */
-static void
-sort_by_radix (Sorter *self, Record *records, guint n, guint64 differing)
+static void sort_by_keys (Sorter *self, Record *records, guint n, guint64 differing);
+
+/* The heaviest four of the bytes that differ. */
+static guint64
+heavy_bytes (guint64 differing)
 {
+  guint64 heavy = 0;
+
+  for (guint shift = 64, n = 0; shift > 0 && n < 4; shift -= 8)
+    if (differing >> (shift - 8) & 0xff)
+      {
+        heavy |= differing & (G_GUINT64_CONSTANT (0xff) << (shift - 8));
+        n++;
+      }
+  return heavy;
+}
+
+/* From the lightest byte to the heaviest, each pass stable; bytes in which all are equal cost nothing. At first by the heaviest four only:
+ * they tell nearly all apart, also of doubles, which differ in all eight; what they do not is sorted by the rest. Digits of 11
+ * bits were measured too: two passes less, and no faster. */
+static void
+sort_by_radix (Sorter *self, Record *records, guint n, guint64 all_differing)
+{
+  guint64 differing = heavy_bytes (all_differing), rest = all_differing & ~differing;
   Record *from = records, *to = self->spare;
 
   for (guint shift = 0; shift < 64; shift += 8)
@@ -244,6 +263,13 @@ sort_by_radix (Sorter *self, Record *records, guint n, guint64 differing)
     }
   if (from != records)
     memcpy (records, from, (gsize) n * sizeof *records);
+  for (guint start = 0, end; rest != 0 && start < n; start = end)
+    {
+      for (end = start + 1; end < n && ((records[end].key ^ records[start].key) & differing) == 0;)
+        end++;
+      if (end - start > 1)
+        sort_by_keys (self, records + start, end - start, rest);
+    }
 }
 
 static void

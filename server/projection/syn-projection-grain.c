@@ -281,6 +281,8 @@ const SynGrainType syn_projection_grain_type = {
   .name = SYN_PROJECTION_GRAIN,
   .idle_age_ms = 0,
   .always_on = TRUE,
+  /* As many as can be parked: after a snapshot all who follow it ask again at once. */
+  .mailbox_limit = SYN_MAX_PARKED_POLLS,
   .interleave = interleave,
   .activate = activate,
   .receive = receive,

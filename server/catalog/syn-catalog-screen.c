@@ -3,6 +3,7 @@
  * The screens of a catalog: which panels over which projections, and the JSON in which clients get them. One
  * loader, one thread. */
 #include "syn-catalog-private.h"
+#include "syn-sort-name.h"
 
 #include "syn-limits.h"
 #include "syn-suggest.h"
@@ -55,27 +56,41 @@ find_projection (SynLoader *self, const char *path, guint line, GError **error)
   return NULL;
 }
 
+/* The order as clients read it, of a text in the syntax of a query's `sort`. @projection: (nullable) whose columns they must be. */
 static gboolean
-check_sort (SynLoader *self, const SynJson *object, const SynProjectionSpec *projection, GError **error)
+take_sort (SynLoader *self, const SynJson *object, const SynProjectionSpec *projection, char **sort, GError **error)
 {
-  const SynJson *sort = syn_json_get (object, "sort");
-  g_auto (GStrv) names = g_strsplit (sort->text, ",", -1);
+  const SynJson *text = syn_json_get (object, "sort");
+  g_autoptr (GString) plain = g_string_new (NULL);
+  const char *next = text->text, *start;
+  guint n = 1;
 
-  if (g_strv_length (names) > SYN_MAX_SORT_COLUMNS)
-    return syn_loader_fail (self, sort->line, error, "\"sort\" has %u columns; at most %d are allowed",
-                            g_strv_length (names), SYN_MAX_SORT_COLUMNS);
-  for (guint i = 0; names[i] != NULL; i++)
+  for (;; n++)
     {
-      const char *name = names[i][0] == '-' ? names[i] + 1 : names[i];
+      gboolean descending;
+      g_autofree char *name = syn_sort_name_take (&next, &descending, &start);
       g_autofree char *near = NULL;
 
-      if (syn_schema_find (projection->schema, name) >= 0)
-        continue;
-      near = syn_schema_suggest (projection->schema, name);
-      return syn_loader_fail (self, sort->line, error,
-                              "\"sort\": the projection \"%s\" has no column \"%s\"%s", projection->name,
-                              name, near);
+      if (*name == '\0')
+        return syn_loader_fail (self, text->line, error, "\"sort\": expected the name of a column, found %s",
+                                *next == '\0' ? "the end" : "\",\"");
+      if (strchr (name, ',') != NULL)
+        return syn_loader_fail (self, text->line, error,
+                                "\"sort\": a panel cannot be sorted by a name with a comma (\"%s\"); give it another with \"as\"", name);
+      if (projection != NULL && syn_schema_find (projection->schema, name) < 0)
+        {
+          near = syn_schema_suggest (projection->schema, name);
+          return syn_loader_fail (self, text->line, error,
+                                  "\"sort\": the projection \"%s\" has no column \"%s\"%s", projection->name, name, near);
+        }
+      g_string_append_printf (plain, "%s%s%s", plain->len > 0 ? "," : "", descending ? "-" : "", name);
+      if (*next == '\0')
+        break;
+      next++;
     }
+  if (n > SYN_MAX_SORT_COLUMNS)
+    return syn_loader_fail (self, text->line, error, "\"sort\" has %u columns; at most %d are allowed", n, SYN_MAX_SORT_COLUMNS);
+  *sort = g_string_free (g_steal_pointer (&plain), FALSE);
   return TRUE;
 }
 
@@ -127,6 +142,7 @@ load_panel (SynLoader *self, SynScreenSpec *screen, const SynJson *object, GErro
   static const char *const members[] = { "grid", "candles", "line", "title", "sort", "follows", NULL };
   SynPanelSpec *panel = g_new0 (SynPanelSpec, 1);
   const char *path = NULL, *title = NULL, *sort = NULL, *follows = NULL;
+  gboolean is_query;
   const SynProjectionSpec *projection;
   guint line;
 
@@ -159,15 +175,15 @@ load_panel (SynLoader *self, SynScreenSpec *screen, const SynJson *object, GErro
     return FALSE;
   panel->path = g_strdup (path);
   panel->title = g_strdup (title != NULL ? title : projection->name);
-  panel->sort = g_strdup (sort);
   panel->follows = g_strdup (follows);
   g_ptr_array_add (self->catalog->panel_paths, g_strdup (path));
   g_ptr_array_add (self->catalog->panel_places, g_strdup_printf ("%s:%u: screen \"%s\"", self->file, line, screen->name));
   /* What a query selects is known to those who answer it: they check it, see syn_catalog_get_panel(). */
-  if (strchr (path, '?') != NULL)
-    return TRUE;
-  if (sort != NULL && !check_sort (self, object, projection, error))
+  is_query = strchr (path, '?') != NULL;
+  if (sort != NULL && !take_sort (self, object, is_query ? NULL : projection, &panel->sort, error))
     return FALSE;
+  if (is_query)
+    return TRUE;
   return strcmp (panel->kind, "grid") == 0 || check_chart (self, panel, line, projection, error);
 }
 

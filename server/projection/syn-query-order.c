@@ -8,56 +8,8 @@
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-query-params.h"
+#include "syn-sort-name.h"
 #include "syn-suggest.h"
-
-static const char *
-skip_spaces (const char *text)
-{
-  while (g_ascii_isspace (*text))
-    text++;
-  return text;
-}
-
-/* One item of `sort`, up to the comma or the end: [-]NAME or [-]`NAME`. Moves *@next behind it. */
-static char *
-take_sort_name (const char **next, gboolean *descending, const char **start)
-{
-  const char *text = skip_spaces (*next);
-  const char *close;
-  gsize length;
-  char *name;
-
-  *descending = *text == '-';
-  if (*descending)
-    text = skip_spaces (text + 1);
-  *start = text;
-  close = *text == '`' ? strchr (text + 1, '`') : NULL;
-  if (close != NULL)
-    {
-      const char *after = skip_spaces (close + 1);
-
-      if (*after == ',' || *after == '\0')
-        {
-          *next = after;
-          return g_strndup (text + 1, (gsize) (close - text - 1));
-        }
-    }
-  length = strcspn (text, ",");
-  *next = text + length;
-  name = g_strndup (text, length);
-  return g_strchomp (name);
-}
-
-static void
-append_sort (GString *canonical, const char *name, gboolean descending)
-{
-  gboolean is_quoted = strchr (name, '`') == NULL
-                       && (strchr (name, ',') != NULL || *name == '-' || *name == '\0' || g_ascii_isspace (*name)
-                           || g_ascii_isspace (name[strlen (name) - 1]));
-
-  g_string_append_printf (canonical, "%s%s%s%s%s", canonical->len > 0 ? "," : "", descending ? "-" : "", is_quoted ? "`" : "",
-                          name, is_quoted ? "`" : "");
-}
 
 /* What can be sorted by besides the answer's columns: the input's, of groups what they are grouped by. */
 static guint
@@ -116,7 +68,7 @@ syn_query_parse_sort (SynQuery *self, const char *text, GString *canonical, GErr
     {
       SynQuerySort sort = { 0 };
       const char *start;
-      g_autofree char *name = take_sort_name (&next, &sort.descending, &start);
+      g_autofree char *name = syn_sort_name_take (&next, &sort.descending, &start);
       gboolean ok = FALSE, is_known = FALSE;
 
       if (g_hash_table_size (seen) == SYN_MAX_SORT_COLUMNS)
@@ -144,7 +96,7 @@ syn_query_parse_sort (SynQuery *self, const char *text, GString *canonical, GErr
       if (!is_known)
         {
           self->sort[self->n_sort++] = sort;
-          append_sort (canonical, name, sort.descending);
+          syn_sort_name_append (canonical, name, sort.descending);
         }
       if (*next == '\0')
         return TRUE;

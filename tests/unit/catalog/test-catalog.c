@@ -398,7 +398,7 @@ test_screens (void)
     "{\"name\":\"a/b\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{\"n\":\"count()\"}},"
     "{\"name\":\"a/c\",\"from\":\"trades\",\"key\":[\"symbol\"],\"window\":{\"every\":\"1s\",\"on\":\"time\"},"
     "\"columns\":{\"open\":\"first(price)\",\"high\":\"max(price)\",\"low\":\"min(price)\",\"close\":\"last(price)\"}}],"
-    "\"screens\":[{\"name\":\"one\",\"title\":\"The \\\"first\\\"\",\"panels\":[{\"grid\":\"a/b\",\"sort\":\"-n,symbol\",\"title\":\"É\"},"
+    "\"screens\":[{\"name\":\"one\",\"title\":\"The \\\"first\\\"\",\"panels\":[{\"grid\":\"a/b\",\"sort\":\" - n , `symbol`\",\"title\":\"É\"},"
     "{\"candles\":\"a/c\",\"follows\":\"a/b\"},{\"line\":\"a/c\"},{\"grid\":\"a/b?where=n>1&limit=5\",\"sort\":\"x\"}]},"
     "{\"name\":\"two\",\"panels\":[{\"grid\":\"a/b\"}]}]}");
   gsize length;

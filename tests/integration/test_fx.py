@@ -10,36 +10,22 @@ Skipped, saying so, where the data set is not there.
 import csv
 import datetime
 import io
-import json
 import os
-import subprocess
-import time
 import unittest
 from decimal import Decimal
 
-from silo import ROOT, Silo, main, program
+from dataset import SHARED, counting, ctl, needs, oracle, replay, rows_by_ctl, settled, unpack, wait_for_sources
+from silo import Silo, main
 
-SHARED = ROOT.parent / 'shared' / 'data' / 'fx_ticks'
+TICKS = SHARED / 'fx_ticks'
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 SIDES = ('bid', 'ask')
 QUARTER = {'open': 'first', 'high': 'max', 'low': 'min', 'close': 'last'}
-DEADLINE_S = 900
-
-
-def ctl(silo, *arguments, stdin=None):
-    command = [program('synopticctl', 'SYNOPTICCTL'), '--server', silo.url, *arguments]
-    done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-    assert done.returncode == 0, (arguments, done.returncode, done.stderr)
-    return done.stdout
-
-
-def unzstd(path):
-    return subprocess.run(['zstd', '-dcq', path], check=True, stdout=subprocess.PIPE).stdout.decode()
 
 
 def files():
     """(name, scale of the prices, midnight of the file's clock in UTC) of every tick file."""
-    for entry in sorted(os.listdir(os.path.join(SHARED, 'ticks'))):
+    for entry in sorted(os.listdir(os.path.join(TICKS, 'ticks'))):
         name = entry.removesuffix('.csv.zst')
         venue, symbol, day = name.split('_')
         midnight = datetime.datetime.strptime(day, '%Y%m%d').replace(tzinfo=datetime.timezone.utc)
@@ -52,7 +38,7 @@ def bars_catalog():
     sources, projections = [], []
     for name, scale, midnight in files():
         sources.append({
-            'name': name, 'kind': 'file', 'path': os.path.join(SHARED, 'ticks', name + '.csv.zst'), 'format': 'csv',
+            'name': name, 'kind': 'file', 'path': os.path.join(TICKS, 'ticks', name + '.csv.zst'), 'format': 'csv',
             'columns': ['time_ms', 'bid', 'ask'], 'speed': 'max',
             'fields': {'time': {'type': 'timestamp', 'column': 'time_ms', 'unit': 'ms',
                                 'epoch': midnight.strftime('%Y-%m-%dT%H:%M:%SZ')},
@@ -65,29 +51,17 @@ def bars_catalog():
     return {'sources': sources, 'projections': projections}
 
 
-def wait_for_sources(silo, names):
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        states = {s['name']: s for s in silo.get('/v1/sources').json['sources']}
-        for name in names:
-            if states[name].get('error'):
-                raise AssertionError(f'{name}: {states[name]["error"]}')
-        if all(states[name]['finished'] and states[name]['batches_in_flight'] == 0 for name in names):
-            return
-        if time.monotonic() > end:
-            raise AssertionError('the replay did not finish')
-        time.sleep(0.2)
-
-
-def check_bars():
+def check_bars(n_ticks):
     names = [name for name, _, _ in files()]
     with Silo(bars_catalog()) as silo:
-        wait_for_sources(silo, names)
+        with replay(f'fx_ticks, {len(names)} compressed files at once', n_ticks):
+            wait_for_sources(silo, names)
+        assert sum(source['sequence'] for source in silo.get('/v1/sources').json['sources']) == n_ticks
         total = {'second': 0, 'minute': 0}
         for name, _, midnight in files():
             for kind in ('second', 'minute'):
                 published = []
-                for line in unzstd(os.path.join(SHARED, 'bars_' + kind, name + '.csv.zst')).splitlines():
+                for line in unpack(os.path.join(TICKS, 'bars_' + kind, name + '.csv.zst')).splitlines():
                     cells = line.split(',')
                     del cells[10], cells[5]  # the sizes, which the publisher leaves at 0
                     published.append((int(cells[0]), *(Decimal(cell) for cell in cells[1:])))
@@ -115,28 +89,15 @@ def merged_ticks(day):
         if file_day != day:
             continue
         base = Decimal(round((midnight - EPOCH).total_seconds() * 1000))
-        for number, line in enumerate(unzstd(os.path.join(SHARED, 'ticks', name + '.csv.zst')).splitlines()):
+        for number, line in enumerate(unpack(os.path.join(TICKS, 'ticks', name + '.csv.zst')).splitlines()):
             ms, bid, ask = line.split(',')
             merged.append((base + Decimal(ms), venue.upper(), symbol.upper(), number, bid, ask))
     merged.sort()
     return merged
 
 
-def state_of(silo, path, n_events):
-    """The rows by instrument, once they count all events: the cap may still be serving the picture of a moment ago."""
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        answer = json.loads(ctl(silo, 'get', path, '--format', 'json'), parse_float=Decimal, parse_int=Decimal)
-        names = [column['name'] for column in answer['columns']]
-        rows = {row[0]: dict(zip(names, row)) for row in answer['rows']}
-        if sum(row['n'] for row in rows.values()) >= n_events:
-            return rows
-        assert time.monotonic() < end, f'{path} never counted {n_events} events'
-
-
-def check_oracle(days):
-    with open(os.path.join(SHARED, 'oracle_fx.json'), encoding='utf-8') as file:
-        oracle = json.load(file)['days']
+def check_states(wanted):
+    days = sorted(wanted)
     fields = {'instrument': 'string', 'bid': 'decimal(5)', 'ask': 'decimal(5)', 'utc_ms': 'decimal(4)'}
     columns = {f'{side}_{quarter}': f'{aggregate}({side})' for side in SIDES for quarter, aggregate in QUARTER.items()}
     columns |= {'n': 'count()', 'sum_mid2': 'sum(bid+ask)', 'max_spread': 'max(ask-bid)', 'last_utc_ms': 'last(utc_ms)'}
@@ -148,16 +109,16 @@ def check_oracle(days):
     with Silo(catalog) as silo:
         for day in days:
             ticks = merged_ticks(day)
-            assert len(ticks) == oracle[day]['ticks']
+            assert len(ticks) == wanted[day]['ticks']
             done = 0
-            for upto, states in sorted(oracle[day]['checkpoints'].items(), key=lambda item: (item[0] == 'all', len(item[0]), item[0])):
+            for upto, states in sorted(wanted[day]['checkpoints'].items(), key=lambda item: (item[0] == 'all', len(item[0]), item[0])):
                 end = len(ticks) if upto == 'all' else int(upto)
                 body = 'instrument,bid,ask,utc_ms\n' + ''.join(
                     f'{venue}:{symbol},{bid},{ask},{ms}\n' for ms, venue, symbol, _, bid, ask in ticks[done:end])
                 said = ctl(silo, 'publish', 'ticks' + day, '-', '--format', 'csv', stdin=body)
                 assert f'accepted {end - done} ' in said, said
                 done = end
-                ours = state_of(silo, 'state/' + day, end)
+                ours = {row['instrument']: row for row in settled(silo, 'state/' + day, counting(end), rows_by_ctl)}
                 assert set(ours) == set(states), (day, upto, set(ours) ^ set(states))
                 for key, state in states.items():
                     row = ours[key]
@@ -171,13 +132,17 @@ def check_oracle(days):
     print(f'# {compared} states of instruments equal the oracle')
 
 
-@unittest.skipUnless(SHARED.is_dir(), 'the fx_ticks data set is not beside the checkout (../shared/data/fx_ticks)')
+@needs('fx_ticks')
 class ForeignExchange(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.days = oracle('fx_ticks', 'oracle_fx.json')['days']
+
     def test_every_published_bar(self):
-        check_bars()
+        check_bars(sum(day['ticks'] for day in self.days.values()))
 
     def test_state_per_instrument_after_n_ticks(self):
-        check_oracle(sorted(json.loads((SHARED / 'oracle_fx.json').read_text())['days']))
+        check_states(self.days)
 
 
 if __name__ == '__main__':

@@ -29,7 +29,9 @@ struct _SynEventBatch
   guint64 epoch;
   SynEventOrigin origin;
   gsize size_bytes;
-  const ReplicaColumn *const *columns; /* in this block, as all that they point to but the names */
+  const ReplicaColumn *const *columns; /* in this block, as all that they point to but the names, and what is kept */
+  gpointer keep;                       /* (owned) (nullable): what the columns of a batch that was not built here point into */
+  GDestroyNotify free_keep;
 };
 
 SynEventBatch *
@@ -42,8 +44,11 @@ syn_event_batch_ref (SynEventBatch *self)
 void
 syn_event_batch_unref (SynEventBatch *self)
 {
-  if (g_atomic_ref_count_dec (&self->ref_count))
-    g_free (self);
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  if (self->keep != NULL)
+    self->free_keep (self->keep);
+  g_free (self);
 }
 
 const SynSourceSpec *
@@ -118,6 +123,33 @@ syn_event_batch_set_first_sequence (SynEventBatch *self, guint64 sequence, gint6
 {
   self->first_sequence = sequence;
   self->arrival_us = arrival_us;
+}
+
+static gsize padded (gsize size);
+
+SynEventBatch *
+syn_event_batch_new_from_columns (const SynSourceSpec *source, guint n_events, const ReplicaColumn *columns, gsize size_bytes, gpointer keep,
+                                  GDestroyNotify free_keep)
+{
+  gsize head = padded (sizeof (SynEventBatch)), pointers_size = padded (source->n_fields * sizeof (ReplicaColumn *));
+  gsize size = head + pointers_size + source->n_fields * sizeof (ReplicaColumn);
+  SynEventBatch *self = g_malloc0 (size);
+  const ReplicaColumn **pointers = (const ReplicaColumn **) ((char *) self + head);
+  ReplicaColumn *copies = (ReplicaColumn *) ((char *) pointers + pointers_size);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->n_events = n_events;
+  self->size_bytes = size + size_bytes;
+  self->source = source;
+  self->columns = pointers;
+  self->keep = keep;
+  self->free_keep = free_keep;
+  for (guint i = 0; i < source->n_fields; i++)
+    {
+      copies[i] = columns[i];
+      pointers[i] = &copies[i];
+    }
+  return self;
 }
 
 /* ---- building ---- */

@@ -33,6 +33,12 @@ void syn_event_batch_set_origin (SynEventBatch *self, const SynEventOrigin *orig
 guint64 syn_event_batch_get_first_sequence (SynEventBatch *self);
 guint64 syn_event_batch_get_last_sequence (SynEventBatch *self);
 void syn_event_batch_set_first_sequence (SynEventBatch *self, guint64 sequence, gint64 arrival_us);
+
+/* A batch over memory that somebody else made: @columns (as many as @source has fields, of their types and names; copied) point into
+ * what @keep is, which @free_keep frees with the batch. */
+SynEventBatch *syn_event_batch_new_from_columns (const SynSourceSpec *source, guint n_events, const ReplicaColumn *columns, gsize size_bytes,
+                                                 gpointer keep, GDestroyNotify free_keep);
+
 /* ---- building: one thread ---- */
 typedef struct _SynEventBuilder SynEventBuilder;
 SynEventBuilder *syn_event_builder_new (const SynSourceSpec *source);

@@ -72,6 +72,14 @@
 #define SYN_MAX_REMINDER_MS G_GUINT64_CONSTANT (3155760000000) /* a hundred years: the longest; above: INVALID */
 #define SYN_MAX_REMINDERS 16384              /* of one partition's grains together; above: OVERLOADED */
 
+/* journal */
+#define SYN_MAX_JOURNAL_RECORD_BYTES (64u << 20) /* one batch of events; above: TOO_LARGE */
+#define SYN_MAX_JOURNAL_QUEUE_BYTES (128u << 20) /* in appends that wait for the disk, together; above: OVERLOADED */
+#define SYN_MAX_JOURNAL_REQUESTS (1u << 16)      /* waiting to be written, to be read; above: OVERLOADED */
+#define SYN_MAX_JOURNAL_READ_BYTES (8u << 20)    /* of one answer, unless its one record has more */
+#define SYN_MAX_CHECKPOINT_BYTES (1u << 30)      /* above: TOO_LARGE */
+#define SYN_MAX_CHECKPOINT_PIECE_BYTES (512u << 10)
+
 /* front */
 #define SYN_MAX_CONNECTIONS 100000
 #define SYN_MAX_HTTP_CONNECTIONS 8192

@@ -521,3 +521,10 @@ syn_sqlite_file_get_n_commits (SynSqliteFile *self)
 {
   return __atomic_load_n (&self->n_commits, __ATOMIC_RELAXED);
 }
+
+void
+syn_sqlite_file_get_waiting (SynSqliteFile *self, guint64 *n_jobs, guint64 *n_bytes)
+{
+  *n_jobs = (guint64) __atomic_load_n (&self->n_waiting, __ATOMIC_RELAXED);
+  *n_bytes = (guint64) __atomic_load_n (&self->bytes_waiting, __ATOMIC_RELAXED);
+}

@@ -64,6 +64,7 @@ void syn_sqlite_file_set_error (SynSqliteFile *self, GError **error, const char 
 /* The same into @job; FALSE, for `return`. */
 gboolean syn_sqlite_file_fail (SynSqliteFile *self, SynSqliteJob *job, const char *what);
 guint64 syn_sqlite_file_get_n_commits (SynSqliteFile *self); /* any thread */
+void syn_sqlite_file_get_waiting (SynSqliteFile *self, guint64 *n_jobs, guint64 *n_bytes); /* any thread: not told yet */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynSqliteFile, syn_sqlite_file_close)
 

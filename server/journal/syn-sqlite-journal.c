@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The embedded journal: opening, closing, and requests to the one thread or the other. Requests arrive on lanes' threads.
+ *
+ * Two connections to one file in WAL mode: the writer's commits are seen by each read that begins after them. The log is moved into the
+ * file every 16 MiB: less often means fewer flushes of the file, more means a longer look at the log after a crash.
+ *
+ * Rejected: a file per partition (64 flushes where one will do), files of our own appended to (bench/journal has what that would save: the
+ * format, its recovery, trimming and back-up would be ours to get right), batches by partition in one table (see syn-journal-format.c). */
+#define G_LOG_DOMAIN "syn-journal"
+
+#include "syn-error.h"
+#include "syn-limits.h"
+#include "syn-sqlite-journal-private.h"
+#include "syn-wal-check.h"
+
+#define MAX_WAL_PAGES 4096
+
+static gboolean
+is_read (SynJournalVerb verb)
+{
+  return verb == SYN_JOURNAL_READ || verb == SYN_JOURNAL_GET_CHECKPOINT || verb == SYN_JOURNAL_STATUS;
+}
+
+static void
+sqlite_submit (SynJournal *journal, SynJournalRequest *request)
+{
+  SynSqliteJournal *self = (SynSqliteJournal *) journal;
+  SynSqliteJournalJob *job = g_new0 (SynSqliteJournalJob, 1);
+  gboolean reads = is_read (request->verb);
+
+  job->self = self;
+  job->request = request;
+  job->below = request->sequence;
+  job->job.run = reads ? syn_sqlite_journal_run_read : syn_sqlite_journal_run_write;
+  job->job.done = reads ? syn_sqlite_journal_read_done : syn_sqlite_journal_write_done;
+  job->job.writes = !reads;
+  job->job.size_bytes = sizeof *job + syn_journal_request_size_bytes (request);
+  if (syn_sqlite_file_submit (reads ? self->reader : self->writer, &job->job))
+    return;
+  g_free (job);
+  syn_journal_fail (request, SYN_ERROR_OVERLOADED, "%s: too much waits to be %s", syn_sqlite_file_get_path (self->writer),
+                    reads ? "read" : "written");
+  syn_journal_answer (request);
+}
+
+static gboolean
+sqlite_step (SynJournal *journal)
+{
+  SynSqliteJournal *self = (SynSqliteJournal *) journal;
+  gboolean wrote;
+
+  if (!self->stepped)
+    return FALSE;
+  wrote = syn_sqlite_file_step (self->writer);
+  return syn_sqlite_file_step (self->reader) || wrote;
+}
+
+static void
+sqlite_close (SynJournal *journal)
+{
+  SynSqliteJournal *self = (SynSqliteJournal *) journal;
+
+  if (self->reader != NULL)
+    syn_sqlite_file_stop (self->reader);
+  if (self->writer != NULL)
+    syn_sqlite_file_stop (self->writer);
+}
+
+/* The writer last: it moves the log into the file. */
+static void
+sqlite_free (SynJournal *journal)
+{
+  SynSqliteJournal *self = (SynSqliteJournal *) journal;
+
+  for (guint i = 0; i < SYN_JR_N_STATEMENTS; i++)
+    sqlite3_finalize (self->read[i]);
+  for (guint i = 0; i < SYN_JW_N_STATEMENTS; i++)
+    sqlite3_finalize (self->write[i]);
+  syn_sqlite_file_close (self->reader);
+  syn_sqlite_file_close (self->writer);
+  g_array_unref (self->torn);
+  g_free (self->counts.last_error);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static gboolean
+prepare (SynSqliteFile *file, const char *const *sql, sqlite3_stmt **statements, guint n, GError **error)
+{
+  for (guint i = 0; i < n; i++)
+    if ((statements[i] = syn_sqlite_file_prepare (file, sql[i], error)) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+open_files (SynSqliteJournal *self, const SynSqliteJournalOptions *options, GError **error)
+{
+  g_autofree char *path = g_build_filename (options->folder, SYN_JOURNAL_FILE, NULL), *fault = NULL;
+  SynSqliteOptions file_options = {
+    .path = path,
+    .vfs = options->vfs,
+    .schema = syn_journal_schema,
+    .schema_version = SYN_JOURNAL_SCHEMA,
+    .application_id = SYN_JOURNAL_APPLICATION_ID,
+    .thread_name = "journal",
+    .max_wal_pages = MAX_WAL_PAGES,
+    .max_jobs = options->max_requests != 0 ? options->max_requests : SYN_MAX_JOURNAL_REQUESTS,
+    .max_bytes = options->max_bytes != 0 ? options->max_bytes : SYN_MAX_JOURNAL_QUEUE_BYTES,
+    .after_commit = syn_sqlite_journal_after_commit,
+    .user_data = self,
+  };
+
+  /* What SQLite passes over in silence, before it does. */
+  if (!syn_wal_check (path, &fault))
+    g_warning ("%s", fault);
+  self->writer = syn_sqlite_file_open (&file_options, error);
+  if (self->writer == NULL || !syn_sqlite_journal_sweep_pieces (self, error)
+      || !prepare (self->writer, syn_journal_write_sql, self->write, SYN_JW_N_STATEMENTS, error))
+    return FALSE;
+  file_options.thread_name = "journal-reader";
+  file_options.reads_only = TRUE;
+  file_options.after_commit = NULL;
+  self->reader = syn_sqlite_file_open (&file_options, error);
+  return self->reader != NULL && prepare (self->reader, syn_journal_read_sql, self->read, SYN_JR_N_STATEMENTS, error)
+         && (self->stepped || (syn_sqlite_file_start (self->writer, error) && syn_sqlite_file_start (self->reader, error)));
+}
+
+static const SynJournalClass sqlite_class = { sqlite_submit, sqlite_step, sqlite_close, sqlite_free };
+
+SynJournal *
+syn_sqlite_journal_new (const SynSqliteJournalOptions *options, GError **error)
+{
+  SynSqliteJournal *self = g_new0 (SynSqliteJournal, 1);
+  g_autoptr (SynJournal) journal = &self->journal;
+
+  self->journal.klass = &sqlite_class;
+  self->stepped = options->stepped;
+  self->retention = options->retention;
+  self->torn = g_array_new (FALSE, FALSE, sizeof (gint64));
+  g_mutex_init (&self->lock);
+  return open_files (self, options, error) ? g_steal_pointer (&journal) : NULL;
+}

@@ -19,6 +19,7 @@ from silo import Silo, main
 
 TICKS = SHARED / 'fx_ticks'
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+MILLISECOND = datetime.timedelta(milliseconds=1)
 SIDES = ('bid', 'ask')
 QUARTER = {'open': 'first', 'high': 'max', 'low': 'min', 'close': 'last'}
 
@@ -64,15 +65,15 @@ def check_bars(n_ticks):
                 for line in unpack(os.path.join(TICKS, 'bars_' + kind, name + '.csv.zst')).splitlines():
                     cells = line.split(',')
                     del cells[10], cells[5]  # the sizes, which the publisher leaves at 0
-                    published.append((int(cells[0]), *(Decimal(cell) for cell in cells[1:])))
+                    published.append((int(cells[0]), *map(Decimal, cells[1:])))
                 text = ctl(silo, 'get', f'bars/{kind}/{name}?sort=time', '--format', 'csv')
                 rows = list(csv.reader(io.StringIO(text)))
                 expected_header = ['time'] + [f'{side}_{quarter}' for side in SIDES for quarter in QUARTER]
                 assert rows[0] == expected_header, rows[0]
                 ours = []
                 for row in rows[1:]:
-                    start = datetime.datetime.strptime(row[0], '%Y-%m-%dT%H:%M:%SZ').replace(tzinfo=datetime.timezone.utc)
-                    ours.append((round((start - midnight).total_seconds() * 1000), *(Decimal(cell) for cell in row[1:])))
+                    start = datetime.datetime.fromisoformat(row[0])
+                    ours.append(((start - midnight) // MILLISECOND, *map(Decimal, row[1:])))
                 if ours != published:
                     wrong = next((pair for pair in zip(ours, published) if pair[0] != pair[1]), None)
                     raise AssertionError(f'{name}, {kind} bars: {len(ours)} rows for {len(published)}; first difference {wrong}')

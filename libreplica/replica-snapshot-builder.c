@@ -423,7 +423,8 @@ write_data (const Part *part, guint n_rows, char *data)
     }
   else if (part->rows == NULL)
     {
-      memcpy (data, column->data, (gsize) n_rows * column->width);
+      if (n_rows > 0) /* then there are data */
+        memcpy (data, column->data, (gsize) n_rows * column->width);
     }
   else if (column->width == 8)
     {

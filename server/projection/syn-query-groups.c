@@ -441,7 +441,7 @@ lend_decimal (SynQueryGroups *self, SynScratch *scratch, guint at, ReplicaColumn
   syn_key_table_lend (self->keys, at + 1, &low);
   for (guint group = 0; group < self->n_groups; group++)
     {
-      ReplicaInt128 value = (ReplicaInt128) ((const gint64 *) high.data)[group] << 64 | ((const guint64 *) low.data)[group];
+      ReplicaInt128 value = (ReplicaInt128) ((const gint64 *) high.data)[group] * ((ReplicaInt128) 1 << 64) | ((const guint64 *) low.data)[group];
 
       memcpy (data + (gsize) group * sizeof value, &value, sizeof value);
     }

@@ -116,7 +116,7 @@ run (SynCatalog *catalog, GString *text, guint n_projections, gboolean conflate,
         continue;
       if (partial == NULL)
         partial = syn_partial_new (group, SYN_MAX_ROWS, SYN_TABLE_MAX_TEXT_BYTES);
-      syn_partial_add (partial, &clock, batch, 0);
+      syn_partial_add (partial, &clock, batch, 0, syn_event_batch_get_n_events (batch));
       if (!last && sequence - ticked < (guint64) tick_events)
         continue;
       ticked = sequence;

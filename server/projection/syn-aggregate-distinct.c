@@ -145,6 +145,19 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
 }
 
 static void
+copy (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n)
+{
+  SynDistinct **sets = self->vectors[SETS].data;
+  SynDistinct *const *others = from->vectors[SETS].data;
+
+  for (guint i = 0; i < n; i++)
+    {
+      sets[rows[i]] = syn_distinct_merge (NULL, others[rows[i]]);
+      self->own_bytes += syn_distinct_get_bytes (sets[rows[i]]);
+    }
+}
+
+static void
 save (const SynAggregate *self, guint n_rows, GByteArray *out)
 {
   for (guint row = 0; row < n_rows; row++)
@@ -173,6 +186,7 @@ const SynAggregateOps syn_aggregate_distinct = {
   .merge = merge,
   .lend = lend,
   .forget = forget,
+  .copy = copy,
   .save = save,
   .load = load,
 };

@@ -40,6 +40,7 @@ typedef struct {
   void (*forget) (SynAggregate *self, guint row);                   /* (nullable): frees what the row owns beside the vectors */
   /* (nullable) For syn_aggregate_save(): what the vectors do not say. And back: reads that, and tells whether the vectors that were read are
    * a state at all; whatever they are, no function may come to harm by them afterwards. */
+  void (*copy) (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n); /* (nullable): what rows own, into rows that own nothing */
   void (*save) (const SynAggregate *self, guint n_rows, GByteArray *out);
   gboolean (*load) (SynAggregate *self, guint n_rows, const guint8 **at, const guint8 *end);
   gboolean (*set_value_size) (SynAggregate *self, gsize size); /* (nullable): of vector 1 of an empty one; FALSE: it cannot be so */
@@ -60,6 +61,7 @@ struct _SynAggregate {
   gsize lent_size;
   /* of some kinds */
   SynStringPool *pool;      /* (owned) (nullable): first, last, min, max of strings */
+  guint n_copied_strings;   /* of a copy: so many of the other's are its own */
   gboolean has_newest;      /* rate: some event was taken in */
   gint64 newest_us;         /* rate: the newest of them, in any row */
   gsize own_bytes;          /* distinct: what rows own beside the vectors */

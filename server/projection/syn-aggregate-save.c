@@ -68,10 +68,26 @@ append_padded (GByteArray *out, gconstpointer data, gsize size)
 }
 
 gboolean
+syn_aggregate_can_save (const SynAggregate *self)
+{
+  return self->spec.klass == NULL || self->spec.klass->clear == NULL;
+}
+
+gsize
+syn_aggregate_get_saved_size (const SynAggregate *self, guint n_rows)
+{
+  gsize size = sizeof (Head) + self->own_bytes + (self->pool != NULL ? syn_string_pool_get_saved_size (self->pool) : 0);
+
+  for (guint i = 0; i < self->n_vectors; i++)
+    size += padded (vector_bytes (&self->vectors[i], n_rows));
+  return size;
+}
+
+gboolean
 syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GError **error)
 {
   ReplicaColumn strings = { 0 };
-  gsize total = sizeof (Head);
+  gsize total;
   Head head = {
     .magic = MAGIC,
     .name = name_hash (self),
@@ -84,7 +100,7 @@ syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GEr
   };
 
   g_return_val_if_fail (n_rows <= self->capacity, FALSE);
-  if (self->spec.klass != NULL && self->spec.klass->clear != NULL)
+  if (!syn_aggregate_can_save (self))
     {
       g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "the aggregate %s() cannot be saved: its states own memory", self->spec.klass->name);
       return FALSE;
@@ -95,9 +111,7 @@ syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GEr
       head.n_strings = strings.n_dict;
       head.string_bytes = strings.dict_offsets[strings.n_dict];
     }
-  for (guint i = 0; i < self->n_vectors; i++)
-    total += padded (vector_bytes (&self->vectors[i], n_rows));
-  total += self->own_bytes + padded (head.string_bytes) + padded (head.n_strings * sizeof (guint32));
+  total = syn_aggregate_get_saved_size (self, n_rows);
   if (total > G_MAXUINT / 2 || out->len > G_MAXUINT / 2)
     {
       g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "the state of %s() has %" G_GSIZE_FORMAT " bytes; at most 2 GiB can be saved at once",
@@ -109,10 +123,7 @@ syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GEr
     if (!self->vectors[i].is_owned)
       append_padded (out, self->vectors[i].data, vector_bytes (&self->vectors[i], n_rows));
   if (self->pool != NULL)
-    {
-      append_padded (out, strings.dict_offsets, head.n_strings * sizeof (guint32));
-      append_padded (out, strings.dict_bytes, head.string_bytes);
-    }
+    syn_string_pool_save (self->pool, out);
   if (self->ops->save != NULL)
     self->ops->save (self, n_rows, out);
   return TRUE;
@@ -172,44 +183,6 @@ load_vectors (SynAggregate *self, guint n_rows, const guint8 **at)
     }
 }
 
-/* Text may hold NULs, before and after which it is UTF-8. */
-static gboolean
-is_text (const char *text, gsize length)
-{
-  for (const char *end = text + length, *nul; text < end; text = nul + 1)
-    {
-      nul = memchr (text, '\0', (gsize) (end - text));
-      if (nul == NULL)
-        nul = end;
-      if (!g_utf8_validate_len (text, (gsize) (nul - text), NULL))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-/* Strings get the codes they had: each must be a new one. */
-static gboolean
-load_strings (SynAggregate *self, const Head *head, const guint8 **at)
-{
-  const guint8 *offsets = *at;
-  const char *bytes = (const char *) offsets + padded (head->n_strings * sizeof (guint32));
-  guint32 start, next;
-
-  *at = (const guint8 *) bytes + padded (head->string_bytes);
-  for (guint i = 0; i < head->n_strings; i++)
-    {
-      memcpy (&start, offsets + i * sizeof start, sizeof start);
-      next = (guint32) head->string_bytes;
-      if (i + 1 < head->n_strings)
-        memcpy (&next, offsets + (i + 1) * sizeof next, sizeof next);
-      if ((i == 0 && start != 0) || next <= start || next > head->string_bytes || bytes[next - 1] != '\0'
-          || !is_text (bytes + start, next - 1 - start)
-          || syn_string_pool_intern (self->pool, bytes + start, next - 1 - start) != i)
-        return FALSE;
-    }
-  return TRUE;
-}
-
 gboolean
 syn_aggregate_load (SynAggregate *self, const guint8 *data, gsize length, guint *n_rows, GError **error)
 {
@@ -230,8 +203,12 @@ syn_aggregate_load (SynAggregate *self, const guint8 *data, gsize length, guint 
   load_vectors (self, (guint) head.n_rows, &at);
   self->has_newest = head.has_newest != 0;
   self->newest_us = head.newest_us;
-  if (self->pool != NULL && !load_strings (self, &head, &at))
-    return fail (self, error, "its strings are damaged");
+  if (self->pool != NULL)
+    {
+      if (!syn_string_pool_load (self->pool, head.n_strings, head.string_bytes, at))
+        return fail (self, error, "its strings are damaged");
+      at += padded (head.n_strings * sizeof (guint32)) + padded (head.string_bytes);
+    }
   if (self->ops->load != NULL && !self->ops->load (self, (guint) head.n_rows, &at, end))
     return fail (self, error, "it is damaged");
   if (at != end)

@@ -39,6 +39,15 @@ void syn_aggregate_remove (SynAggregate *self, guint row, guint last);
 void syn_aggregate_compact (SynAggregate *self, guint n_rows, gboolean tight);
 /* The results of the first @n_rows as a column, lent until the next call. Its name is not set. */
 void syn_aggregate_lend (SynAggregate *self, guint n_rows, ReplicaColumn *column);
+/* ---- checkpoints ---- */
+
+/* Whether it can be saved: not when it is of a module whose states own memory. */
+gboolean syn_aggregate_can_save (const SynAggregate *self);
+/* A copy of the first @n_rows as they are now, as syn_key_table_new_copy() makes one of keys. */
+SynAggregate *syn_aggregate_new_copy (const SynAggregate *from, guint n_rows);
+void syn_aggregate_copy_rows (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n);
+gboolean syn_aggregate_copy_text (SynAggregate *self, const SynAggregate *from, gsize *budget);
+gsize syn_aggregate_get_saved_size (const SynAggregate *self, guint n_rows); /* at most, and about that */
 /* Appends the states of the first @n_rows to @out, as bytes that syn_aggregate_load() takes in any process. Text that no row uses is saved too,
  * unless it was compacted. Errors: SYN_ERROR_TOO_LARGE (2 GiB); SYN_ERROR_INVALID: of a module whose states own memory. */
 gboolean syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GError **error);

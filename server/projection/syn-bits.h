@@ -40,6 +40,32 @@ syn_bits_size (guint n_rows)
   return ((gsize) n_rows + 7) / 8;
 }
 
+/* Copies elements of @size bytes by their numbers: those of @from to the same places of @to. */
+static inline void
+syn_copy_elements (gpointer to, gconstpointer from, gsize size, const guint32 *rows, guint n)
+{
+  if (size == sizeof (guint64))
+    for (guint i = 0; i < n; i++)
+      ((guint64 *) to)[rows[i]] = ((const guint64 *) from)[rows[i]];
+  else if (size == sizeof (guint32))
+    for (guint i = 0; i < n; i++)
+      ((guint32 *) to)[rows[i]] = ((const guint32 *) from)[rows[i]];
+  else
+    for (guint i = 0; i < n; i++)
+      __builtin_memcpy ((char *) to + rows[i] * size, (const char *) from + rows[i] * size, size);
+}
+
+static inline void
+syn_copy_bits (guint8 *to, const guint8 *from, const guint32 *rows, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      guint8 bit = (guint8) (1u << (rows[i] & 7)), *byte = &to[rows[i] >> 3];
+
+      *byte = (guint8) ((*byte & ~bit) | (from[rows[i] >> 3] & bit));
+    }
+}
+
 /* Grows an array, the new part zeroed: what a row that never had a value holds. */
 static inline gpointer
 syn_grow_zeroed (gpointer data, gsize old_size, gsize new_size)

@@ -177,7 +177,7 @@ take (SynConflation *self, SynMessage *message)
       /* A span is of one numbering. */
       if (span->first != 0 && span->epoch != syn_event_batch_get_epoch (batch))
         hand_over (self);
-      syn_partial_add (self->partial, &self->clock, batch, known);
+      syn_partial_add (self->partial, &self->clock, batch, known, syn_event_batch_get_n_events (batch));
       progress->epoch = syn_event_batch_get_epoch (batch);
       progress->sequence = syn_event_batch_get_last_sequence (batch);
     }

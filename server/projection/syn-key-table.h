@@ -30,6 +30,20 @@ guint syn_key_table_remove (SynKeyTable *self, guint row);
 void syn_key_table_compact (SynKeyTable *self, gboolean tight);
 /* Lends key column @index (after the last key: the window's start) to @column: type, data, validity, dictionary. */
 void syn_key_table_lend (const SynKeyTable *self, guint index, ReplicaColumn *column);
+/* ---- checkpoints ---- */
+
+/* A copy of the rows that there are now, which is filled later, and then may be saved, on any thread, and nothing else. Until it is full @from may
+ * change, but rows that do are copied first; and it may not be compacted. */
+SynKeyTable *syn_key_table_new_copy (const SynKeyTable *from);
+void syn_key_table_copy_rows (SynKeyTable *self, const SynKeyTable *from, const guint32 *rows, guint n);
+/* About *@budget bytes of text, which are taken off it; TRUE when all is there. */
+gboolean syn_key_table_copy_text (SynKeyTable *self, const SynKeyTable *from, gsize *budget);
+gsize syn_key_table_get_row_bytes (const SynKeyTable *self); /* about; without text */
+gsize syn_key_table_get_saved_size (const SynKeyTable *self);
+void syn_key_table_save (const SynKeyTable *self, GByteArray *out);
+/* Into @self, which is new, of equal keys. @data needs no alignment. Errors: SYN_ERROR_INVALID: of other keys, cut short or damaged; then @self may only
+ * be freed. */
+gboolean syn_key_table_load (SynKeyTable *self, const guint8 *data, gsize length, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynKeyTable, syn_key_table_free)
 

@@ -50,11 +50,11 @@ syn_partial_unref (SynPartial *self)
 }
 
 void
-syn_partial_add (SynPartial *self, SynWindowClock *clock, SynEventBatch *batch, guint skip)
+syn_partial_add (SynPartial *self, SynWindowClock *clock, SynEventBatch *batch, guint skip, guint end)
 {
   SynSpan *span = &self->spans[syn_projection_spec_find_input (self->group->common, syn_event_batch_get_source (batch))];
   const guint32 *rows;
-  guint n = syn_rows_apply (&self->rows, clock, batch, skip, &self->counts, &rows);
+  guint n = syn_rows_apply (&self->rows, clock, batch, skip, end, &self->counts, &rows);
   guint capacity = syn_key_table_get_capacity (self->rows.keys);
 
   if (self->n_events_capacity < capacity)
@@ -65,9 +65,13 @@ syn_partial_add (SynPartial *self, SynWindowClock *clock, SynEventBatch *batch, 
   for (guint i = 0; i < n; i++)
     self->n_events[rows[i]]++;
   if (span->first == 0)
-    span->first = syn_event_batch_get_first_sequence (batch) + skip;
+    {
+      span->first = syn_event_batch_get_first_sequence (batch) + skip;
+      span->is_first = skip == 0 && syn_event_batch_get_origin (batch)->is_first;
+    }
   span->epoch = syn_event_batch_get_epoch (batch);
-  span->last = syn_event_batch_get_last_sequence (batch);
+  span->last = syn_event_batch_get_first_sequence (batch) + end - 1;
+  span->record = syn_event_batch_get_origin (batch)->record;
   self->taken_bytes += syn_event_batch_get_size_bytes (batch);
   self->clock = *clock;
 }

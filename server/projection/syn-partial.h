@@ -15,14 +15,16 @@ typedef struct {
   guint64 epoch;
   guint64 first; /* 0: none of this source */
   guint64 last;
+  guint64 record; /* of durable sources: of the journal, that of the last */
+  gboolean is_first; /* likewise: nothing before it is in the journal any more */
 } SynSpan;
 
 SynPartial *syn_partial_new (const SynConflationSpec *group, guint max_rows, gsize max_text_bytes);
 SynPartial *syn_partial_ref (SynPartial *self);
 void syn_partial_unref (SynPartial *self);
-/* Takes @batch in from event @skip on; it must be of one of the group's sources, in the order of their sequences. @clock goes from partial to
+/* Takes events @skip up to, not including, @end of @batch in; it must be of one of the group's sources, in the order of their sequences. @clock goes from partial to
  * partial. */
-void syn_partial_add (SynPartial *self, SynWindowClock *clock, SynEventBatch *batch, guint skip);
+void syn_partial_add (SynPartial *self, SynWindowClock *clock, SynEventBatch *batch, guint skip, guint end);
 gboolean syn_partial_is_empty (const SynPartial *self); /* no event was given, which is not to say that any counted */
 gsize syn_partial_get_taken_bytes (const SynPartial *self); /* of the batches that went in */
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "syn-event-batch.h"
+#include "syn-source.h"
 
 /* How far the events of one source have been taken in. An event counts once: what is given a second time (to an activation that was told
  * already, by one that could not know) is recognised by its sequence. A source whose numbering starts again says so by a greater epoch. */
@@ -11,7 +12,18 @@ G_BEGIN_DECLS
 typedef struct {
   guint64 epoch;
   guint64 sequence; /* of the last event; 0: none */
+  guint64 record;   /* of durable sources: of the journal, that of the last event */
 } SynProgress;
+
+/* Whether events of a durable source are missing before @batch: it must not be taken in, and comes again. */
+static inline gboolean
+syn_progress_has_gap (const SynProgress *self, SynEventBatch *batch)
+{
+  guint64 known = self->epoch == SYN_DURABLE_EPOCH ? self->sequence : 0;
+
+  return syn_event_batch_get_epoch (batch) == SYN_DURABLE_EPOCH && syn_event_batch_get_first_sequence (batch) > known + 1
+         && !syn_event_batch_get_origin (batch)->is_first;
+}
 
 /* How many events at the beginning of @batch were taken in before. */
 static inline guint

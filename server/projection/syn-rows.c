@@ -3,7 +3,7 @@
  * A batch goes through the rows a column at a time: `where` picks events, windows give them buckets, keys give them rows, and each
  * aggregate takes its arguments' columns over those rows. On the lane of whoever owns them. */
 #define G_LOG_DOMAIN "synoptic-projection"
-#include "syn-rows.h"
+#include "syn-rows-copy.h"
 #include "syn-scratch.h"
 
 void
@@ -23,6 +23,7 @@ syn_rows_init (SynRows *self, const SynProjectionSpec *spec, guint max_rows, gsi
 void
 syn_rows_clear (SynRows *self)
 {
+  g_warn_if_fail (self->copy == NULL);
   for (guint i = 0; i < self->spec->n_aggregates; i++)
     syn_aggregate_free (self->aggregates[i]);
   g_free (self->aggregates);
@@ -52,17 +53,19 @@ fields_of (const SynInputSpec *input, guint n_fields, SynEventBatch *batch)
 
 /* The events that count, but for windows and room. */
 static guint
-pick_events (SynRows *self, const ReplicaColumn *const *columns, guint n_events, guint skip, guint32 *events)
+pick_events (SynRows *self, const ReplicaColumn *const *columns, guint n_events, guint skip, guint end, guint32 *events)
 {
   guint n = 0, first = 0;
 
   if (self->spec->where == NULL)
     {
-      for (guint i = skip; i < n_events; i++)
+      for (guint i = skip; i < end; i++)
         events[n++] = i;
       return n;
     }
   n = syn_program_filter (self->spec->where, syn_scratch_frame (syn_scratch_get (), 0), columns, n_events, events);
+  while (n > 0 && events[n - 1] >= end)
+    n--;
   while (first < n && events[first] < skip)
     first++;
   if (first > 0)
@@ -118,7 +121,8 @@ order_events (SynRows *self, const SynInputSpec *input, SynEventBatch *batch)
 }
 
 guint
-syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guint skip, SynTableCounts *counts, const guint32 **rows_out)
+syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guint skip, guint end, SynTableCounts *counts,
+                const guint32 **rows_out)
 {
   const SynProjectionSpec *spec = self->spec;
   const SynInputSpec *input = &spec->inputs[syn_projection_spec_find_input (spec, syn_event_batch_get_source (batch))];
@@ -129,7 +133,7 @@ syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guin
   guint32 *rows = syn_scratch_buffer (scratch, SYN_SCRATCH_ROWS, (gsize) n_events * sizeof *rows);
   gint64 *starts = NULL;
   const gint64 *order_us;
-  guint n = pick_events (self, columns, n_events, skip, events);
+  guint n = pick_events (self, columns, n_events, skip, end, events);
 
   if (spec->window_us > 0)
     {
@@ -138,6 +142,8 @@ syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guin
     }
   n = assign_rows (self, columns, events, starts, n, rows, counts);
   order_us = order_events (self, input, batch);
+  if (self->copy != NULL)
+    syn_rows_copy_touch (self->copy, rows, n);
 
   for (guint i = 0; i < spec->n_aggregates && n > 0; i++)
     {
@@ -156,8 +162,12 @@ syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guin
 void
 syn_rows_remove (SynRows *self, guint row)
 {
-  guint last = syn_key_table_remove (self->keys, row);
+  const guint32 touched[] = { row, syn_rows_get_n (self) - 1 };
+  guint last;
 
+  if (self->copy != NULL)
+    syn_rows_copy_touch (self->copy, touched, G_N_ELEMENTS (touched));
+  last = syn_key_table_remove (self->keys, row);
   for (guint i = 0; i < self->spec->n_aggregates; i++)
     {
       syn_aggregate_reserve (self->aggregates[i], last + 1);
@@ -168,6 +178,9 @@ syn_rows_remove (SynRows *self, guint row)
 void
 syn_rows_compact (SynRows *self, gboolean tight)
 {
+  /* A copy takes strings by the codes that they have. It is soon done. */
+  if (self->copy != NULL)
+    return;
   syn_key_table_compact (self->keys, tight);
   for (guint i = 0; i < self->spec->n_aggregates; i++)
     {

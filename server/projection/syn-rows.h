@@ -11,17 +11,20 @@
 
 G_BEGIN_DECLS
 
+typedef struct _SynRowsCopy SynRowsCopy;
+
 typedef struct {
   const SynProjectionSpec *spec;
   SynKeyTable *keys;         /* (owned) */
   SynAggregate **aggregates; /* (owned): n_aggregates */
+  SynRowsCopy *copy;         /* (nullable): being made: who changes rows tells it first */
 } SynRows;
 
 void syn_rows_init (SynRows *self, const SynProjectionSpec *spec, guint max_rows, gsize max_text_bytes);
 void syn_rows_clear (SynRows *self);
-/* Applies the events of @batch from @skip on, each to one row, and moves @clock on. Returns how many were applied; their rows are
+/* Applies the events of @batch from @skip up to, not including, @end, each to one row, and moves @clock on. Returns how many were applied; their rows are
  * *@rows, lent until the next use of SYN_SCRATCH_ROWS. */
-guint syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guint skip, SynTableCounts *counts,
+guint syn_rows_apply (SynRows *self, SynWindowClock *clock, SynEventBatch *batch, guint skip, guint end, SynTableCounts *counts,
                       const guint32 **rows);
 guint syn_rows_get_n (const SynRows *self);
 void syn_rows_remove (SynRows *self, guint row); /* the last row takes its number */

@@ -211,3 +211,103 @@ syn_string_pool_lend (const SynStringPool *self, ReplicaColumn *column)
   column->dict_bytes = self->bytes;
   column->n_dict = self->n;
 }
+
+/* ---- checkpoints ---- */
+
+gboolean
+syn_string_pool_copy_some (SynStringPool *self, const SynStringPool *from, guint n_strings, gsize *budget)
+{
+  guint upto = self->n;
+  gsize size;
+
+  g_return_val_if_fail (n_strings <= from->n && self->n <= n_strings, TRUE);
+  if (self->capacity < n_strings)
+    {
+      /* Not touched before it is written to: the system hands out a page at a time. */
+      g_free (self->offsets);
+      g_free (self->bytes);
+      self->capacity = n_strings;
+      self->bytes_capacity = from->offsets[n_strings];
+      self->offsets = g_new (guint32, n_strings + 1);
+      self->bytes = g_malloc (self->bytes_capacity);
+      self->offsets[0] = 0;
+    }
+  else if (self->bytes_capacity < from->offsets[n_strings])
+    {
+      self->bytes_capacity = from->offsets[n_strings];
+      self->bytes = g_realloc (self->bytes, self->bytes_capacity);
+    }
+  while (upto < n_strings && (upto == self->n || from->offsets[upto] - from->offsets[self->n] + 4 * (upto - self->n) < *budget))
+    upto++;
+  size = from->offsets[upto] - from->offsets[self->n];
+  memcpy (self->bytes + from->offsets[self->n], from->bytes + from->offsets[self->n], size);
+  memcpy (self->offsets + self->n + 1, from->offsets + self->n + 1, (upto - self->n) * sizeof *self->offsets);
+  size += 4 * (upto - self->n);
+  *budget -= MIN (*budget, size);
+  self->n = upto;
+  return self->n == n_strings;
+}
+
+static gsize
+padded (gsize size)
+{
+  return (size + 7) / 8 * 8;
+}
+
+gsize
+syn_string_pool_get_saved_size (const SynStringPool *self)
+{
+  return padded (self->n * sizeof *self->offsets) + padded (self->offsets[self->n]);
+}
+
+static void
+append_padded (GByteArray *out, gconstpointer data, gsize size)
+{
+  static const guint8 zeros[8] = { 0 };
+
+  g_byte_array_append (out, data, (guint) size);
+  g_byte_array_append (out, zeros, (guint) (padded (size) - size));
+}
+
+void
+syn_string_pool_save (const SynStringPool *self, GByteArray *out)
+{
+  append_padded (out, self->offsets, self->n * sizeof *self->offsets);
+  append_padded (out, self->bytes, self->offsets[self->n]);
+}
+
+/* Text may hold NULs, before and after which it is UTF-8. */
+static gboolean
+is_text (const char *text, gsize length)
+{
+  for (const char *end = text + length, *nul; text < end; text = nul + 1)
+    {
+      nul = memchr (text, '\0', (gsize) (end - text));
+      if (nul == NULL)
+        nul = end;
+      if (!g_utf8_validate_len (text, (gsize) (nul - text), NULL))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+syn_string_pool_load (SynStringPool *self, guint64 n_strings, guint64 n_bytes, const guint8 *data)
+{
+  const char *bytes = (const char *) data + padded (n_strings * sizeof (guint32));
+  guint32 start, next;
+
+  g_return_val_if_fail (self->n == 0, FALSE);
+  for (guint i = 0; i < n_strings; i++)
+    {
+      memcpy (&start, data + i * sizeof start, sizeof start);
+      next = (guint32) n_bytes;
+      if (i + 1 < n_strings)
+        memcpy (&next, data + (i + 1) * sizeof next, sizeof next);
+      /* Each must be a new one. */
+      if ((i == 0 && start != 0) || next <= start || next > n_bytes || bytes[next - 1] != '\0' || !is_text (bytes + start, next - 1 - start)
+          || syn_string_pool_intern (self, bytes + start, next - 1 - start) != i)
+        return FALSE;
+    }
+  return self->n > 0 || n_bytes == 0;
+}

@@ -29,6 +29,18 @@ gboolean syn_string_pool_wants_compaction (const SynStringPool *self, guint n_ro
 void syn_string_pool_compact (SynStringPool *self, guint32 *codes, const guint8 *validity, guint n_rows);
 /* Lends the dictionary to @column until the next intern or compact. */
 void syn_string_pool_lend (const SynStringPool *self, ReplicaColumn *column);
+/* ---- checkpoints ---- */
+
+/* Copies the next of the first @n_strings of @from, at least one and then about *@budget bytes of them, which are taken off it. TRUE when all are
+ * there. @self was empty before the first such call, and takes nothing else in: it only has text by code. @from may take more in meanwhile, but
+ * not be compacted. */
+gboolean syn_string_pool_copy_some (SynStringPool *self, const SynStringPool *from, guint n_strings, gsize *budget);
+/* Bytes that syn_string_pool_load() takes, 8-aligned: the offset of each string, then their text. */
+gsize syn_string_pool_get_saved_size (const SynStringPool *self);
+void syn_string_pool_save (const SynStringPool *self, GByteArray *out);
+/* Into @self, which is empty; strings get the codes they had. There are bytes at @data for what @n_strings and @n_bytes say. FALSE: they are not what
+ * was saved. */
+gboolean syn_string_pool_load (SynStringPool *self, guint64 n_strings, guint64 n_bytes, const guint8 *data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynStringPool, syn_string_pool_free)
 

@@ -9,20 +9,11 @@
  * Removal of old windows scans the starts, when the newest window moves on and the oldest one falls out: a list per window
  * was rejected, for the scan reads 8 bytes a row, once per batch at most. */
 #define G_LOG_DOMAIN "synoptic-projection"
-#include "syn-table.h"
+#include "syn-table-private.h"
 #include "replica-snapshot-builder.h"
 #include "syn-error.h"
 #include "syn-limits.h"
-#include "syn-progress.h"
 #include "syn-scratch.h"
-
-struct _SynTable {
-  const SynProjectionSpec *spec;
-  SynRows rows;
-  SynProgress *progress; /* (owned): of each input */
-  SynWindowClock clock;
-  gint64 oldest_start;   /* windows: no row's start is before this */
-};
 
 SynTable *
 syn_table_new (const SynProjectionSpec *spec, guint max_rows, gsize max_text_bytes)
@@ -51,12 +42,46 @@ syn_table_get_n_rows (const SynTable *self)
   return syn_rows_get_n (&self->rows);
 }
 
+const SynProgress *
+syn_table_get_progress (const SynTable *self)
+{
+  return self->progress;
+}
+
+const SynWindowClock *
+syn_table_get_clock (const SynTable *self)
+{
+  return &self->clock;
+}
+
+gboolean
+syn_table_has_gap (const SynTable *self, SynEventBatch *batch)
+{
+  return syn_progress_has_gap (&self->progress[syn_projection_spec_find_input (self->spec, syn_event_batch_get_source (batch))], batch);
+}
+
+int
+syn_table_find_gap (const SynTable *self, const SynPartial *partial)
+{
+  const SynSpan *spans = syn_partial_get_spans (partial);
+
+  for (guint i = 0; i < self->spec->n_inputs; i++)
+    {
+      guint64 known = self->progress[i].epoch == SYN_DURABLE_EPOCH ? self->progress[i].sequence : 0;
+
+      if (spans[i].first > known + 1 && spans[i].epoch == SYN_DURABLE_EPOCH && !spans[i].is_first)
+        return (int) i;
+    }
+  return -1;
+}
+
 /* ---- taking in ---- */
 
-/* Rows before @n_rows were there before. */
-static void
-note_starts (SynTable *self, guint n_rows)
+void
+syn_table_note_starts (SynTable *self, guint n_rows)
 {
+  if (self->spec->window_us == 0)
+    return;
   for (guint row = n_rows; row < syn_table_get_n_rows (self); row++)
     self->oldest_start = MIN (self->oldest_start, syn_key_table_get_start (self->rows.keys, row));
 }
@@ -86,7 +111,7 @@ finish_taking (SynTable *self, guint n_rows_before)
 {
   if (self->spec->window_us > 0)
     {
-      note_starts (self, n_rows_before);
+      syn_table_note_starts (self, n_rows_before);
       remove_gone (self);
     }
   syn_rows_compact (&self->rows, FALSE);
@@ -109,13 +134,14 @@ syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *counts)
       g_autoptr (SynPartial) partial = syn_partial_new (self->spec->group, SYN_MAX_ROWS, SYN_TABLE_MAX_TEXT_BYTES);
       SynWindowClock clock = self->clock;
 
-      syn_partial_add (partial, &clock, batch, known);
+      syn_partial_add (partial, &clock, batch, known, syn_event_batch_get_n_events (batch));
       syn_table_merge (self, partial, counts, NULL);
       return;
     }
-  counts->applied += syn_rows_apply (&self->rows, &self->clock, batch, known, counts, &rows);
+  counts->applied += syn_rows_apply (&self->rows, &self->clock, batch, known, syn_event_batch_get_n_events (batch), counts, &rows);
   progress->epoch = syn_event_batch_get_epoch (batch);
   progress->sequence = syn_event_batch_get_last_sequence (batch);
+  progress->record = syn_event_batch_get_origin (batch)->record;
   finish_taking (self, n_rows);
 }
 
@@ -201,6 +227,8 @@ merge_rows (SynTable *self, const SynPartial *partial, const ReplicaColumn *cons
       from[kept] = from[i];
       rows[kept++] = rows[i];
     }
+  if (self->rows.copy != NULL)
+    syn_rows_copy_touch (self->rows.copy, rows, kept);
   for (guint i = 0; i < spec->n_aggregates && kept > 0; i++)
     {
       syn_aggregate_reserve (self->rows.aggregates[i], syn_key_table_get_capacity (self->rows.keys));
@@ -276,8 +304,12 @@ syn_table_merge (SynTable *self, const SynPartial *partial, SynTableCounts *coun
     }
   count_fates (partial, fates, counts);
   for (guint i = 0; i < spec->n_inputs; i++)
-    if (syn_partial_get_spans (partial)[i].first != 0)
-      self->progress[i] = (SynProgress) { syn_partial_get_spans (partial)[i].epoch, syn_partial_get_spans (partial)[i].last };
+    {
+      const SynSpan *span = &syn_partial_get_spans (partial)[i];
+
+      if (span->first != 0)
+        self->progress[i] = (SynProgress) { span->epoch, span->last, span->record };
+    }
   finish_taking (self, n_rows_before);
   return TRUE;
 }

@@ -3,6 +3,7 @@
 
 #include "syn-event-batch.h"
 #include "syn-partial.h"
+#include "syn-progress.h"
 #include "replica-snapshot.h"
 
 /* The state of one projection: rows by key, the aggregates of each, and how they are shown. Knows no grain and no clock. */
@@ -22,6 +23,11 @@ void syn_table_apply (SynTable *self, SynEventBatch *batch, SynTableCounts *coun
  * the table has some of its events but not all; then nothing was changed. */
 gboolean syn_table_merge (SynTable *self, const SynPartial *partial, SynTableCounts *counts, GError **error);
 guint syn_table_get_n_rows (const SynTable *self);
+const SynProgress *syn_table_get_progress (const SynTable *self); /* of each input */
+const SynWindowClock *syn_table_get_clock (const SynTable *self);
+/* Whether events of a durable source are missing before @batch, of one of the projection's sources; then it is not to be applied. */
+gboolean syn_table_has_gap (const SynTable *self, SynEventBatch *batch);
+int syn_table_find_gap (const SynTable *self, const SynPartial *partial); /* the input of which there are; -1: of none */
 /* Errors: SYN_ERROR_TOO_LARGE. */
 ReplicaSnapshot *syn_table_make_snapshot (SynTable *self, ReplicaToken token, gint64 time_us, GError **error);
 

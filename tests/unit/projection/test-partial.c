@@ -89,7 +89,7 @@ run_random (guint seed)
       if (partial == NULL)
         partial = syn_partial_new (group, SYN_MAX_ROWS, MAX_TEXT);
       g_assert_true (syn_partial_is_empty (partial) || syn_partial_get_taken_bytes (partial) > 0);
-      syn_partial_add (partial, &clock, batch, 0);
+      syn_partial_add (partial, &clock, batch, 0, syn_event_batch_get_n_events (batch));
       for (guint i = 0; i < 2; i++)
         syn_table_apply (plain[i], batch, &counts_plain);
       if (step == 59 || g_rand_boolean (rand))
@@ -142,8 +142,8 @@ test_repeated (void)
   g_autofree char *found = NULL, *restarted = NULL;
 
   syn_window_clock_init (&clock, group->common);
-  syn_partial_add (one, &clock, first, 0);
-  syn_partial_add (two, &clock, overlapping, 0);
+  syn_partial_add (one, &clock, first, 0, 3);
+  syn_partial_add (two, &clock, overlapping, 0, 3);
   g_assert_true (syn_table_merge (table, one, &counts, NULL));
   g_assert_cmpuint (counts.applied, ==, 3);
   /* The same once more: nothing. One that overlaps: refused whole. Of a batch, what is new. */

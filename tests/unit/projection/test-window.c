@@ -241,7 +241,7 @@ run (const SynProjectionSpec *spec, GRand *rand, const Event *events, guint n, S
         }
       if (partial == NULL)
         partial = syn_partial_new (spec->group, SYN_MAX_ROWS, MAX_TEXT);
-      syn_partial_add (partial, &clock, batch, 0);
+      syn_partial_add (partial, &clock, batch, 0, syn_event_batch_get_n_events (batch));
       if (at == n || g_rand_int_range (rand, 0, 3) == 0)
         {
           g_assert_true (syn_table_merge (table, partial, counts, NULL));

@@ -3,7 +3,7 @@
 
 #include "replica-snapshot.h"
 
-/* Makes a snapshot by laying columns out in its wire form. Internal to the repository (the server's side).
+/* Makes a snapshot by laying columns out in its wire form: for servers of snapshots, and for tests of what shows them.
  * One allocation, one copy of each column. Not thread-safe; the snapshot it makes is immutable.
  *
  *   ReplicaSnapshotBuilder *b = replica_snapshot_builder_new ("market/quotes", token, time_us, n_rows);
@@ -21,12 +21,12 @@ G_BEGIN_DECLS
 
 typedef struct _ReplicaSnapshotBuilder ReplicaSnapshotBuilder;
 
-ReplicaSnapshotBuilder *replica_snapshot_builder_new (const char *path, ReplicaToken token, gint64 time_us, guint n_rows);
-void replica_snapshot_builder_add (ReplicaSnapshotBuilder *self, const ReplicaColumn *column);
-void replica_snapshot_builder_add_gathered (ReplicaSnapshotBuilder *self, const ReplicaColumn *column, const guint32 *rows);
-void replica_snapshot_builder_add_frontier (ReplicaSnapshotBuilder *self, const char *source, guint64 sequence);
-ReplicaSnapshot *replica_snapshot_builder_finish (ReplicaSnapshotBuilder *self, GError **error);
-void replica_snapshot_builder_free (ReplicaSnapshotBuilder *self);
+REPLICA_PUBLIC ReplicaSnapshotBuilder *replica_snapshot_builder_new (const char *path, ReplicaToken token, gint64 time_us, guint n_rows);
+REPLICA_PUBLIC void replica_snapshot_builder_add (ReplicaSnapshotBuilder *self, const ReplicaColumn *column);
+REPLICA_PUBLIC void replica_snapshot_builder_add_gathered (ReplicaSnapshotBuilder *self, const ReplicaColumn *column, const guint32 *rows);
+REPLICA_PUBLIC void replica_snapshot_builder_add_frontier (ReplicaSnapshotBuilder *self, const char *source, guint64 sequence);
+REPLICA_PUBLIC ReplicaSnapshot *replica_snapshot_builder_finish (ReplicaSnapshotBuilder *self, GError **error);
+REPLICA_PUBLIC void replica_snapshot_builder_free (ReplicaSnapshotBuilder *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReplicaSnapshotBuilder, replica_snapshot_builder_free)
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "syn-silo.h"
-#include "syn-poll.h"
+#include "synoptic-poll.h"
 
 /* Lane beacons: the replica of a projection nearest to its readers. All polls of one lane for one path hang on one beacon, which
  * holds the newest snapshot and has at most one poll of its own outstanding at the owner: a snapshot crosses to the lane

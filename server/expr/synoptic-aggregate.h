@@ -2,6 +2,7 @@
 #pragma once
 
 #include "replica-column.h"
+#include "synoptic-macros.h"
 
 /**
  * Aggregates of one's own, for the columns of a catalog beside sum(), mean() and the others. This header is all that one needs: a
@@ -55,6 +56,6 @@ struct _SynAggregateClass {
 
 /* @klass must live as long as the process. From one thread, before any catalog is loaded. FALSE, with an error that says what is wrong: a
  * name that is taken or that the language cannot write, a function missing, a size out of bounds. Errors: SYN_ERROR_INVALID. */
-gboolean syn_aggregate_class_register (const SynAggregateClass *klass, GError **error);
+SYN_PUBLIC gboolean syn_aggregate_class_register (const SynAggregateClass *klass, GError **error);
 
 G_END_DECLS

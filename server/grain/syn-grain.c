@@ -536,6 +536,18 @@ syn_grain_get_epoch (SynGrain *self)
   return self->epoch;
 }
 
+gint64
+syn_grain_get_now_ms (SynGrain *self)
+{
+  return syn_lane_now_ms (self->lane);
+}
+
+gint64
+syn_grain_get_real_us (SynGrain *self)
+{
+  return syn_lane_real_us (self->lane);
+}
+
 void
 syn_grain_hold (SynGrain *self)
 {

@@ -4,6 +4,8 @@
 
 #include "syn-request-filters.h"
 
+#include "syn-silo.h"
+
 static void
 after (const SynCallInfo *info, gint64 elapsed_us, const GError *error, gpointer user_data)
 {

@@ -23,6 +23,8 @@ void syn_silo_set_store (SynSilo *self, SynStore *store);
 SynStore *syn_silo_get_store (SynSilo *self); /* after the start: any thread */
 /* Names an always-on grain: activated when the silo starts, restarted after errors. */
 void syn_silo_keep (SynSilo *self, const char *type, const char *key);
+/* Before the silo starts. At most SYN_MAX_FILTERS. */
+void syn_silo_add_filter (SynSilo *self, const SynFilter *filter, gpointer user_data);
 /* Starts the lane threads, then the always-on grains. The calling thread becomes the front lane on @front_context. */
 gboolean syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error);
 /* Deactivates everything (parked polls are answered UNAVAILABLE or unchanged), then calls @done on the front lane. New

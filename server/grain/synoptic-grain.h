@@ -2,7 +2,7 @@
 #pragma once
 
 #include <glib.h>
-#include "syn-error.h"
+#include "synoptic-error.h"
 
 /**
  * Grains: virtual actors named `type/key`. A grain is always addressable: the first message activates it on the lane that its
@@ -62,20 +62,23 @@ typedef struct {
   void (*deactivate) (SynGrain *grain, gpointer state);
 } SynGrainType;
 
-SynLane *syn_grain_get_lane (SynGrain *self);
-const char *syn_grain_get_key (SynGrain *self);
-guint64 syn_grain_get_epoch (SynGrain *self); /* unique and growing over the silo's life and restarts */
+SYN_PUBLIC SynLane *syn_grain_get_lane (SynGrain *self);
+SYN_PUBLIC const char *syn_grain_get_key (SynGrain *self);
+SYN_PUBLIC guint64 syn_grain_get_epoch (SynGrain *self); /* unique and growing over the silo's life and restarts */
+/* The clocks, as of about now: one that never goes back, and µs since 1970. Use these and no others: tests inject them. */
+SYN_PUBLIC gint64 syn_grain_get_now_ms (SynGrain *self);
+SYN_PUBLIC gint64 syn_grain_get_real_us (SynGrain *self);
 /* Counts reasons to stay (subscribers); above 0 it is not idle. Open requests are reasons by themselves; timers are not. */
-void syn_grain_hold (SynGrain *self);
-void syn_grain_release (SynGrain *self);
+SYN_PUBLIC void syn_grain_hold (SynGrain *self);
+SYN_PUBLIC void syn_grain_release (SynGrain *self);
 /* Keeps it active for at least @ms from now. */
-void syn_grain_keep_alive (SynGrain *self, guint ms);
+SYN_PUBLIC void syn_grain_keep_alive (SynGrain *self, guint ms);
 /* Ends the activation after this turn; an always-on one is restarted by the supervisor with back-off when @error. */
-void syn_grain_deactivate_soon (SynGrain *self, const GError *error);
+SYN_PUBLIC void syn_grain_deactivate_soon (SynGrain *self, const GError *error);
 /* From within activate only: messages go on waiting until syn_grain_activated() (from a state function, a reply, …), which has
  * to come within the type's time limit. When that fails, or comes too late, what activate returned is given to deactivate. */
-void syn_grain_defer_activation (SynGrain *self);
-void syn_grain_activated (SynGrain *self, const GError *error);
+SYN_PUBLIC void syn_grain_defer_activation (SynGrain *self);
+SYN_PUBLIC void syn_grain_activated (SynGrain *self, const GError *error);
 
 /* ---- calls ---- */
 
@@ -103,34 +106,34 @@ typedef struct {
 
 /* From a lane's thread (@from is that lane): on nobody's behalf, so nothing travels with it. Messages from one lane to one grain arrive
  * in order. */
-void syn_call (SynLane *from, const SynCall *call);
+SYN_PUBLIC void syn_call (SynLane *from, const SynCall *call);
 /* From a grain, on behalf of the request whose turn it is: its deadline holds as well (the sooner one counts), its context and its call chain
  * travel on. The reply is a turn of the grain, on behalf of the same request; it is dropped (its payload freed) when the grain is gone
  * by then, and the call is cancelled when the grain goes. */
-void syn_grain_call (SynGrain *from, const SynCall *call);
+SYN_PUBLIC void syn_grain_call (SynGrain *from, const SynCall *call);
 /* Nobody waits any more: the reply will not come; a message that still waits in a mailbox is dropped, one that is open is told to its grain.
  * Does nothing when the reply has come already. On the lane that called. The same happens when the deadline passes. */
-void syn_call_cancel (SynCallHandle *handle);
+SYN_PUBLIC void syn_call_cancel (SynCallHandle *handle);
 
-int syn_message_get_method (SynMessage *self);
-gpointer syn_message_get_payload (SynMessage *self); /* (transfer none) */
-gpointer syn_message_steal_payload (SynMessage *self);
-gboolean syn_message_wants_reply (SynMessage *self);
+SYN_PUBLIC int syn_message_get_method (SynMessage *self);
+SYN_PUBLIC gpointer syn_message_get_payload (SynMessage *self); /* (transfer none) */
+SYN_PUBLIC gpointer syn_message_steal_payload (SynMessage *self);
+SYN_PUBLIC gboolean syn_message_wants_reply (SynMessage *self);
 /* Both end and free the message. The payload of a reply that nobody waits for is freed by @payload_free. */
-void syn_message_reply (SynMessage *self, gpointer payload, GDestroyNotify payload_free);
-void syn_message_fail (SynMessage *self, const GError *error);
+SYN_PUBLIC void syn_message_reply (SynMessage *self, gpointer payload, GDestroyNotify payload_free);
+SYN_PUBLIC void syn_message_fail (SynMessage *self, const GError *error);
 
 /* ---- the request context: what travels with a call, and with the calls that it causes ---- */
 
 /* Of the request whose turn this is; NULL: not set. Keys and values are short texts (SYN_MAX_CONTEXT_BYTES together). */
-const char *syn_context_get (const char *name);
+SYN_PUBLIC const char *syn_context_get (const char *name);
 /* From now on in this turn, its calls, and the turns of their replies. NULL removes. FALSE: not a turn of a grain, or it would be more than
  * SYN_MAX_CONTEXT_BYTES; then nothing changed. */
-gboolean syn_context_set (const char *name, const char *value);
+SYN_PUBLIC gboolean syn_context_set (const char *name, const char *value);
 /* ms until the deadline of the request whose turn this is; -1: none. */
-gint64 syn_context_get_time_left_ms (void);
+SYN_PUBLIC gint64 syn_context_get_time_left_ms (void);
 
-/* ---- filters: around every request of every grain of the silo ---- */
+/* ---- filters: around every request of every grain of the silo; a module adds one by syn_module_add_filter() ---- */
 
 typedef struct {
   const char *type;
@@ -149,31 +152,28 @@ typedef struct {
   gboolean untimed; /* `after` does not look at elapsed_us, which is 0 when no filter does: it costs two looks at the clock */
 } SynFilter;
 
-/* Before the silo starts. At most SYN_MAX_FILTERS. */
-void syn_silo_add_filter (SynSilo *silo, const SynFilter *filter, gpointer user_data);
-
 /* ---- timers: the period counts from the end of the tick ---- */
 
 /* A tick is a request of @method to the grain itself, without payload and reply: it waits its turn like any other, and the next one is
  * @period_ms (0: none) after it was ended. Timers end with the activation, and are no reason to stay. Returns its number, from 1. */
-guint syn_grain_start_timer (SynGrain *self, int method, guint due_ms, guint period_ms);
-void syn_grain_stop_timer (SynGrain *self, guint timer);
+SYN_PUBLIC guint syn_grain_start_timer (SynGrain *self, int method, guint due_ms, guint period_ms);
+SYN_PUBLIC void syn_grain_stop_timer (SynGrain *self, guint timer);
 
 /* ---- state: named records with an ETag, and reminders; kept by the silo's store ---- */
 
 /* A turn. @bytes: (nullable): no such record. Not called once the grain is deactivated. */
 typedef void (*SynStateFunc) (SynGrain *grain, GBytes *bytes, const GError *error, gpointer user_data);
-void syn_grain_read_state (SynGrain *self, const char *name, SynStateFunc func, gpointer user_data);
+SYN_PUBLIC void syn_grain_read_state (SynGrain *self, const char *name, SynStateFunc func, gpointer user_data);
 /* The ETag of what this activation read or wrote last goes along; a stale one fails with CONFLICT, and the activation ends so that
  * the next starts afresh. @bytes NULL removes the record. @func (nullable). Acknowledged when durable. Errors: CONFLICT, UNAVAILABLE,
  * TOO_LARGE (SYN_MAX_STATE_BYTES). */
-void syn_grain_write_state (SynGrain *self, const char *name, GBytes *bytes, SynStateFunc func, gpointer user_data);
+SYN_PUBLIC void syn_grain_write_state (SynGrain *self, const char *name, GBytes *bytes, SynStateFunc func, gpointer user_data);
 
 /* A request that comes at its time, over restarts: method SYN_REMINDER_METHOD, payload its name (const char *). At least once; what was due
  * while the silo was down comes once. It has come when the grain replied (NULL); failed, it comes again after a while. @period_ms 0: once;
  * else at least SYN_MIN_REMINDER_MS, and counted from the planned time. */
 #define SYN_REMINDER_METHOD 1002
-void syn_grain_set_reminder (SynGrain *self, const char *name, guint64 due_ms, guint64 period_ms, SynStateFunc done, gpointer user_data);
-void syn_grain_clear_reminder (SynGrain *self, const char *name, SynStateFunc done, gpointer user_data);
+SYN_PUBLIC void syn_grain_set_reminder (SynGrain *self, const char *name, guint64 due_ms, guint64 period_ms, SynStateFunc done, gpointer user_data);
+SYN_PUBLIC void syn_grain_clear_reminder (SynGrain *self, const char *name, SynStateFunc done, gpointer user_data);
 
 G_END_DECLS

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "syn-grain.h"
-#include "syn-poll.h"
+#include "synoptic-poll.h"
 
 /* What every grain that owns snapshots does with polls: the newest snapshot and its token, the cap, and the parked polls. */
 

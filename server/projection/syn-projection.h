@@ -3,7 +3,7 @@
 
 #include "syn-silo.h"
 #include "syn-catalog.h"
-#include "syn-poll.h"
+#include "synoptic-poll.h"
 
 /* The grains that own snapshots: "projection/PATH" (always-on, fed by its sources, or by "conflation/GROUP" when it shares their events with
  * other projections; which, syn_catalog says) and "query/CANONICAL" (on-demand:

@@ -12,7 +12,7 @@
 #include "replica-snapshot-builder.h"
 #include "syn-beacon.h"
 #include "syn-error.h"
-#include "syn-poll.h"
+#include "synoptic-poll.h"
 #include "syn-source.h"
 
 static const char catalog_json[] =

@@ -97,9 +97,13 @@ syn_loader_group_projections (SynLoader *self)
   for (guint i = 0; i < self->catalog->projections->len; i++)
     {
       SynProjectionSpec *projection = g_ptr_array_index (self->catalog->projections, i);
-      g_autofree char *key = group_key (projection);
-      SynConflationSpec *group = g_hash_table_lookup (groups, key);
+      g_autofree char *key = NULL;
+      SynConflationSpec *group;
 
+      if (projection->module != NULL)
+        continue; /* takes no events */
+      key = group_key (projection);
+      group = g_hash_table_lookup (groups, key);
       if (group == NULL)
         {
           group = group_new (projection);

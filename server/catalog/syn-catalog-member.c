@@ -334,24 +334,43 @@ syn_loader_define (SynLoader *self,
 }
 
 gboolean
+syn_catalog_is_path (const char *text)
+{
+  return strlen (text) <= SYN_MAX_NAME_BYTES && is_path (text, TRUE);
+}
+
+const char *
+syn_catalog_check_column_name (const char *name)
+{
+  gsize length = strlen (name);
+
+  if (length == 0)
+    return "is empty";
+  if (length > SYN_MAX_NAME_BYTES)
+    return "has more than " G_STRINGIFY (SYN_MAX_NAME_BYTES) " bytes";
+  if (!g_utf8_validate (name, -1, NULL))
+    return "is not UTF-8";
+  if (name[0] == '-' || name[0] == '$' || name[0] == ' ' || name[length - 1] == ' ')
+    return "begins with \"-\" or \"$\", or begins or ends with a space";
+  if (strpbrk (name, "`,") != NULL)
+    return "has a backquote or a comma in it";
+  for (const char *c = name; *c != '\0'; c = g_utf8_next_char (c))
+    if (!g_unichar_isprint (g_utf8_get_char (c)))
+      return "has a character in it that cannot be printed";
+  return NULL;
+}
+
+gboolean
 syn_loader_check_column_name (SynLoader *self, guint line, const char *what, const char *name, GError **error)
 {
   gsize length = strlen (name);
-  const char *wrong = NULL;
+  const char *wrong;
 
-  if (length == 0)
-    wrong = "is empty";
-  else if (length > SYN_MAX_NAME_BYTES)
+  if (length > SYN_MAX_NAME_BYTES)
     return syn_loader_fail (self, line, error,
                             "the name of a %s has at most %d bytes, \"%.20s…\" has %" G_GSIZE_FORMAT, what,
                             SYN_MAX_NAME_BYTES, name, length);
-  else if (name[0] == '-' || name[0] == '$' || name[0] == ' ' || name[length - 1] == ' ')
-    wrong = "begins with \"-\" or \"$\", or begins or ends with a space";
-  else if (strpbrk (name, "`,") != NULL)
-    wrong = "has a backquote or a comma in it";
-  for (const char *c = name; wrong == NULL && *c != '\0'; c = g_utf8_next_char (c))
-    if (!g_unichar_isprint (g_utf8_get_char (c)))
-      wrong = "has a character in it that cannot be printed";
+  wrong = syn_catalog_check_column_name (name);
   if (wrong != NULL)
     return syn_loader_fail (self, line, error, "the name of the %s \"%s\" %s", what, name, wrong);
   return TRUE;

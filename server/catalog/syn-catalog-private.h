@@ -15,6 +15,8 @@ struct _SynCatalog {
   gatomicrefcount ref_count;
   GPtrArray *sources;     /* SynSourceSpec */
   GPtrArray *projections; /* SynProjectionSpec */
+  GPtrArray *families;    /* SynProjectionSpec: each stands for all paths below its name */
+  GPtrArray *members;     /* SynProjectionSpec: of families, that panels show */
   GHashTable *sources_by_name;
   GHashTable *projections_by_name;
   GPtrArray *conflations; /* SynConflationSpec */
@@ -120,6 +122,10 @@ gboolean syn_loader_define (SynLoader *self,
                             gboolean slashes,
                             const char **name,
                             GError **error);
+/* Whether it is a path of a projection, and not too long. */
+gboolean syn_catalog_is_path (const char *text);
+/* What is wrong with the name of a field or column, as it stands behind it in a message; NULL: nothing. */
+const char *syn_catalog_check_column_name (const char *name);
 /* Of fields and columns: what `sort`, CSV and the expression language can all write. */
 gboolean syn_loader_check_column_name (
     SynLoader *self, guint line, const char *what, const char *name, GError **error);
@@ -144,13 +150,14 @@ gboolean syn_loader_add_columns (SynLoader *self,
                                  SynProjectionSpec *projection,
                                  const SynJson *columns,
                                  GError **error);
+/* The file of a module stands where the place of its definition would. */
+gboolean syn_loader_add_served (SynLoader *self, const SynServedSpec *served, GError **error);
 gboolean syn_loader_add_screen (SynLoader *self, const SynJson *object, GError **error);
 char *syn_loader_write_screens (SynLoader *self, gsize *length);
 /* Groups all projections; after they are loaded. */
 void syn_loader_group_projections (SynLoader *self);
 void syn_conflation_spec_free (SynConflationSpec *self);
 void syn_source_spec_free (SynSourceSpec *self);
-void syn_projection_spec_free (SynProjectionSpec *self);
 void syn_screen_spec_free (SynScreenSpec *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynSourceSpec, syn_source_spec_free)

@@ -39,6 +39,8 @@ syn_projection_spec_free (SynProjectionSpec *self)
   g_free (self->where_text);
   g_free (self->outputs);
   g_free (self->order);
+  g_free (self->served_key);
+  g_free (self->module);
   g_free (self);
 }
 

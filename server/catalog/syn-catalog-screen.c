@@ -42,11 +42,18 @@ find_projection (SynLoader *self, const char *path, guint line, GError **error)
 {
   g_autofree char *name = g_strndup (path, strcspn (path, "?"));
   const SynProjectionSpec *projection = g_hash_table_lookup (self->catalog->projections_by_name, name);
+  SynProjectionSpec *member;
   g_autofree char *near = NULL;
   SynSuggest suggest;
 
   if (projection != NULL)
     return projection;
+  member = syn_catalog_dup_family_member (self->catalog, name);
+  if (member != NULL)
+    {
+      g_ptr_array_add (self->catalog->members, member);
+      return member;
+    }
   syn_suggest_init (&suggest, name);
   for (guint i = 0; i < self->catalog->projections->len; i++)
     syn_suggest_add (&suggest,

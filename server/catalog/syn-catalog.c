@@ -137,7 +137,7 @@ collect_projection_names (SynLoader *self, const Document *document)
 }
 
 static SynCatalog *
-load_documents (GPtrArray *documents, GError **error)
+load_documents (GPtrArray *documents, GPtrArray *served, GError **error)
 {
   g_autoptr (SynCatalog) catalog = g_new0 (SynCatalog, 1);
   g_autoptr (GHashTable) defined = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -155,8 +155,12 @@ load_documents (GPtrArray *documents, GError **error)
   catalog->conflations_by_name = g_hash_table_new (g_str_hash, g_str_equal);
   catalog->sources_by_name = g_hash_table_new (g_str_hash, g_str_equal);
   catalog->projections_by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  catalog->families = g_ptr_array_new_with_free_func (free_projection);
+  catalog->members = g_ptr_array_new_with_free_func (free_projection);
   catalog->panel_paths = g_ptr_array_new_with_free_func (g_free);
   catalog->panel_places = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; ok && served != NULL && i < served->len; i++)
+    ok = syn_loader_add_served (&loader, served->pdata[i], error);
   for (guint i = 0; ok && i < documents->len; i++)
     {
       ok = check_root (&loader, g_ptr_array_index (documents, i), error);
@@ -208,6 +212,12 @@ read_file (const char *file, char **json, gsize *length, GError **error)
 SynCatalog *
 syn_catalog_load (const char *const *files, GError **error)
 {
+  return syn_catalog_load_with (files, NULL, error);
+}
+
+SynCatalog *
+syn_catalog_load_with (const char *const *files, GPtrArray *served, GError **error)
+{
   g_autoptr (GPtrArray) documents = g_ptr_array_new_with_free_func (document_free);
 
   for (guint i = 0; files[i] != NULL; i++)
@@ -219,7 +229,7 @@ syn_catalog_load (const char *const *files, GError **error)
           || !parse_document (documents, files[i], dir, json, length, error))
         return NULL;
     }
-  return load_documents (documents, error);
+  return load_documents (documents, served, error);
 }
 
 /**
@@ -238,7 +248,7 @@ syn_catalog_parse (const char *name, const char *dir, const char *json, gssize l
 
   if (!parse_document (documents, name, dir, json, length < 0 ? strlen (json) : (gsize)length, error))
     return NULL;
-  return load_documents (documents, error);
+  return load_documents (documents, NULL, error);
 }
 
 SynCatalog *
@@ -258,6 +268,8 @@ syn_catalog_unref (SynCatalog *self)
   g_hash_table_unref (self->conflations_by_name);
   g_ptr_array_unref (self->conflations);
   g_ptr_array_unref (self->projections);
+  g_ptr_array_unref (self->families);
+  g_ptr_array_unref (self->members);
   g_ptr_array_unref (self->sources);
   g_free (self->screens_json);
   g_ptr_array_unref (self->panel_paths);

@@ -71,7 +71,7 @@ typedef struct _SynConflationSpec SynConflationSpec;
 
 typedef struct {
   char *name;                   /* the path */
-  guint n_inputs;               /* at least 1 */
+  guint n_inputs;               /* at least 1; 0: a grain of a module serves it */
   SynInputSpec *inputs;         /* ordered by the names of the sources */
   SynSchema *fields;            /* those that all of the inputs have, with equal name and type */
   guint n_keys;                 /* may be 0: one row, or one a window */
@@ -94,7 +94,25 @@ typedef struct {
   SynSchema *work;              /* keys, window start, "$i" aggregates, outputs: what output programs see, in this order */
   SynSchema *schema;            /* of the snapshot: keys, then the window's start (a key too), then outputs */
   guint min_interval_ms;
+  /* Served by a grain of a module; else NULL. All of it that is set besides: name, schema, min_interval_ms; the other schemas are empty. */
+  const char *served_type;        /* of the grain; interned */
+  char *served_key;               /* of the grain; of a family: NULL */
+  char *module;                   /* its file */
 } SynProjectionSpec;
+
+/* What a module says it serves: the columns of each snapshot, and whom to ask. */
+typedef struct {
+  char *path;     /* with '/' at its end: a family: each path below it */
+  char *type;     /* of the grain */
+  char *key;      /* (nullable): of a family: the rest of the path */
+  SynSchema *schema;
+  guint min_interval_ms;
+  char *module;
+} SynServedSpec;
+
+/* Errors: INVALID, naming the path. */
+gboolean syn_served_spec_check (const SynServedSpec *self, GError **error);
+void syn_served_spec_free (SynServedSpec *self);
 
 /* A conflation group: projections of the same sources, key, `where` and window. Their events are conflated once, into the union of
  * their aggregates, for all of them. Every projection is in one, most in one of their own. */
@@ -110,6 +128,8 @@ struct _SynConflationSpec {
 typedef struct _SynCatalog SynCatalog;
 
 SynCatalog *syn_catalog_load (const char *const *files, GError **error);
+/* With the projections that modules serve. @served: (element-type SynServedSpec): checked. */
+SynCatalog *syn_catalog_load_with (const char *const *files, GPtrArray *served, GError **error);
 /* From text, for tests and fuzzing; @name stands in errors, relative paths count from @dir. */
 SynCatalog *syn_catalog_parse (const char *name, const char *dir, const char *json, gssize length, GError **error);
 SynCatalog *syn_catalog_ref (SynCatalog *self);
@@ -120,6 +140,12 @@ const SynSourceSpec *syn_catalog_find_source (SynCatalog *self, const char *name
 guint syn_catalog_get_n_projections (SynCatalog *self);
 const SynProjectionSpec *syn_catalog_get_projection (SynCatalog *self, guint index);
 const SynProjectionSpec *syn_catalog_find_projection (SynCatalog *self, const char *name);
+/* Families of served projections; names end in '/'. Their members are not among the projections. */
+guint syn_catalog_get_n_families (SynCatalog *self);
+const SynProjectionSpec *syn_catalog_get_family (SynCatalog *self, guint index);
+/* The specification of a path below a family: (transfer full) (nullable), for syn_projection_spec_free(). */
+SynProjectionSpec *syn_catalog_dup_family_member (SynCatalog *self, const char *path);
+void syn_projection_spec_free (SynProjectionSpec *self);
 guint syn_catalog_get_n_conflations (SynCatalog *self);
 const SynConflationSpec *syn_catalog_get_conflation (SynCatalog *self, guint index);
 const SynConflationSpec *syn_catalog_find_conflation (SynCatalog *self, const char *name);

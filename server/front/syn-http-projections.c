@@ -28,6 +28,15 @@ append_spec (GString *json, const SynProjectionSpec *spec)
   g_string_append (json, "],\"columns\":");
   syn_http_append_columns (json, spec->schema);
   g_string_append_printf (json, ",\"min_interval_ms\":%u", spec->min_interval_ms);
+  if (spec->module != NULL)
+    {
+      g_autofree char *module = g_path_get_basename (spec->module);
+
+      g_string_append (json, ",\"module\":");
+      syn_json_append_string (json, module);
+      g_string_append_c (json, '}');
+      return;
+    }
   g_string_append (json, spec->n_inputs == 1 ? ",\"source\":" : ",\"sources\":[");
   for (guint i = 0; i < spec->n_inputs; i++)
     {
@@ -65,6 +74,14 @@ syn_http_projections (SynHttp *http, SoupServerMessage *msg, const char *rest)
       if (i > 0)
         g_string_append_c (json, ',');
       append_spec (json, syn_catalog_get_projection (http->catalog, i));
+    }
+  if (syn_catalog_get_n_families (http->catalog) > 0)
+    g_string_append (json, "],\"families\":[");
+  for (guint i = 0; i < syn_catalog_get_n_families (http->catalog); i++)
+    {
+      if (i > 0)
+        g_string_append_c (json, ',');
+      append_spec (json, syn_catalog_get_family (http->catalog, i));
     }
   g_string_append (json, "]}\n");
   syn_http_respond_json (msg, json);

@@ -36,7 +36,7 @@ syn_outlet_new (SynGrain *grain, guint min_interval_ms, guint max_parked, SynOut
   self->grain = grain;
   self->lane = syn_grain_get_lane (grain);
   self->min_interval_ms = min_interval_ms;
-  self->max_parked = max_parked;
+  self->max_parked = max_parked != 0 ? max_parked : SYN_MAX_PARKED_POLLS;
   self->make = make;
   self->owner = owner;
   self->dirty = TRUE;

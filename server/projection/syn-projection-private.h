@@ -24,6 +24,8 @@ typedef struct {
   SynMetric incremental;
 } SynProjectionMetrics;
 
+#define SYN_PROJECTIONS_DATA "projections" /* the silo's: the SynCatalog */
+
 /* To a projection grain: payload a SynPartial of its group; the reply (NULL payload) says that it is merged. */
 #define SYN_MERGE_METHOD 1
 /* From a projection grain to itself: replied to at once, after all that is in its mailbox already. */
@@ -31,6 +33,8 @@ typedef struct {
 /* To a conflation grain: what it has leaves for the projections now; the reply (NULL payload) comes after it. */
 #define SYN_FLUSH_METHOD 1
 
+/* Whom to poll for it. @type: static. @key: the specification's. */
+void syn_projection_spec_get_grain (const SynProjectionSpec *spec, const char **type, const char **key);
 const SynProjectionMetrics *syn_projection_metrics (void); /* registered once; any thread */
 
 extern const SynGrainType syn_projection_grain_type; /* type_data: the SynCatalog */

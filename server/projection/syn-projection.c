@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-projection-private.h"
 #include "syn-query.h"
+#include "syn-silo-private.h"
 
 const SynProjectionMetrics *
 syn_projection_metrics (void)
@@ -53,24 +54,37 @@ void
 syn_projections_register (SynSilo *silo, SynCatalog *catalog)
 {
   syn_projection_metrics ();
+  syn_silo_set_data (silo, SYN_PROJECTIONS_DATA, catalog, NULL);
   syn_silo_register (silo, &syn_projection_grain_type, catalog);
   syn_silo_register (silo, &syn_conflation_grain_type, catalog);
   syn_silo_register (silo, &syn_query_grain_type, catalog);
   for (guint i = 0; i < syn_catalog_get_n_projections (catalog); i++)
-    syn_silo_keep (silo, SYN_PROJECTION_GRAIN, syn_catalog_get_projection (catalog, i)->name);
+    if (syn_catalog_get_projection (catalog, i)->module == NULL)
+      syn_silo_keep (silo, SYN_PROJECTION_GRAIN, syn_catalog_get_projection (catalog, i)->name);
   for (guint i = 0; i < syn_catalog_get_n_conflations (catalog); i++)
     if (!syn_catalog_get_conflation (catalog, i)->direct)
       syn_silo_keep (silo, SYN_CONFLATION_GRAIN, syn_catalog_get_conflation (catalog, i)->name);
+}
+
+void
+syn_projection_spec_get_grain (const SynProjectionSpec *spec, const char **type, const char **key)
+{
+  *type = spec->module != NULL ? spec->served_type : SYN_PROJECTION_GRAIN;
+  *key = spec->module != NULL ? spec->served_key : spec->name;
 }
 
 gboolean
 syn_projection_resolve (const char *path, const char **type, char **canonical, gpointer user_data, GError **error)
 {
   g_autoptr (SynQuery) query = syn_query_parse (path, user_data, error);
+  const char *key;
 
   if (query == NULL)
     return FALSE;
-  *type = syn_query_is_plain (query) ? SYN_PROJECTION_GRAIN : SYN_QUERY_GRAIN;
-  *canonical = g_strdup (query->canonical);
+  *type = SYN_QUERY_GRAIN;
+  key = query->canonical;
+  if (syn_query_is_plain (query))
+    syn_projection_spec_get_grain (query->bases[0], type, &key);
+  *canonical = g_strdup (key);
   return TRUE;
 }

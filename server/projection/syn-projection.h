@@ -17,7 +17,9 @@ G_BEGIN_DECLS
 
 void syn_projections_register (SynSilo *silo, SynCatalog *catalog);
 
-/* A path with query, `market/quotes?where=…`, percent-encoded as in a URL ('+' is a space), to the grain that answers it and the
+/* Also paths that modules serve: then @type is theirs, and @canonical the key of their grain.
+ *
+ * A path with query, `market/quotes?where=…`, percent-encoded as in a URL ('+' is a space), to the grain that answers it and the
  * canonical path. Checks everything that can be: names, types, syntax. Errors: NOT_FOUND (with a suggestion), INVALID (naming the
  * parameter and the position), TOO_LARGE. @type: static. Any thread. @user_data: the SynCatalog. */
 gboolean syn_projection_resolve (const char *path, const char **type, char **canonical, gpointer user_data, GError **error);

@@ -171,8 +171,6 @@ ask_base (QueryGrain *self, guint index, guint hold_ms)
   Base *base = &self->bases[index];
   SynPoll *poll = g_new (SynPoll, 1);
   SynCall call = {
-    .type = SYN_PROJECTION_GRAIN,
-    .key = self->query->bases[index]->name,
     .method = SYN_POLL_METHOD,
     .payload = poll,
     .payload_free = g_free,
@@ -183,6 +181,7 @@ ask_base (QueryGrain *self, guint index, guint hold_ms)
     .detached = TRUE, /* for all who wait, now and later */
   };
 
+  syn_projection_spec_get_grain (self->query->bases[index], &call.type, &call.key);
   poll->token = base->token;
   poll->hold_ms = hold_ms;
   base->is_out = TRUE;

@@ -22,7 +22,8 @@ has_schema (ReplicaSnapshot *snapshot, const SynSchema *schema)
     {
       const ReplicaColumn *column = replica_snapshot_get_column (snapshot, i);
 
-      if (column->type != schema->columns[i].type || column->scale != schema->columns[i].scale)
+      if (column->type != schema->columns[i].type || column->scale != schema->columns[i].scale
+          || strcmp (column->name, schema->columns[i].name) != 0)
         return FALSE;
     }
   return TRUE;

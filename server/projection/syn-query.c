@@ -34,11 +34,18 @@ group_free (SynQueryGroup *self)
   g_free (self);
 }
 
+static void
+free_member (gpointer member)
+{
+  syn_projection_spec_free (member);
+}
+
 void
 syn_query_free (SynQuery *self)
 {
   g_free (self->canonical);
   g_free (self->bases);
+  g_ptr_array_unref (self->members);
   for (guint i = 0; i < self->n_joins; i++)
     {
       g_free (self->joins[i].fields);
@@ -168,10 +175,28 @@ syn_query_append_named (GString *text, const SynExpr *expr, const char *name)
 
 /* ---- the projections ---- */
 
+/* Also a path below a family of a module's, which has a specification of the query's own. */
+static const SynProjectionSpec *
+find_spec (SynQuery *self, const char *name)
+{
+  const SynProjectionSpec *spec = syn_catalog_find_projection (self->catalog, name);
+  SynProjectionSpec *member;
+
+  for (guint i = 0; spec == NULL && i < self->n_bases; i++)
+    if (strcmp (self->bases[i]->name, name) == 0)
+      spec = self->bases[i];
+  if (spec != NULL)
+    return spec;
+  member = syn_catalog_dup_family_member (self->catalog, name);
+  if (member != NULL)
+    g_ptr_array_add (self->members, member);
+  return member;
+}
+
 int
 syn_query_add_base (SynQuery *self, const char *name, GError **error)
 {
-  const SynProjectionSpec *spec = syn_catalog_find_projection (self->catalog, name);
+  const SynProjectionSpec *spec = find_spec (self, name);
   guint n = syn_catalog_get_n_projections (self->catalog);
   g_autofree char *name_shown = NULL;
   g_autofree char *suggestion = NULL;
@@ -491,6 +516,7 @@ syn_query_parse (const char *path, SynCatalog *catalog, GError **error)
   g_auto (Texts) texts = { .params = &params };
 
   self->catalog = syn_catalog_ref (catalog);
+  self->members = g_ptr_array_new_with_free_func (free_member);
   if (!syn_query_params_init (&params, path, error) || syn_query_add_base (self, params.name, error) < 0)
     return NULL;
   for (guint i = 0; i < SYN_QUERY_N_PARAMS; i++)

@@ -72,7 +72,8 @@ typedef struct {
 
 typedef struct {
   char *canonical;
-  SynCatalog *catalog; /* (owned): the bases are its */
+  SynCatalog *catalog; /* (owned): the bases are its, but for members */
+  GPtrArray *members;  /* (owned): SynProjectionSpec: bases below a family of a module's */
   guint n_bases;       /* projections asked, each once; the first is the one that the path names */
   const SynProjectionSpec **bases;
   guint n_joins;

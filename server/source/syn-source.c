@@ -17,6 +17,7 @@
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "synoptic-source.h"
 
 /* The grains that events go to, server/projection: known by name only. */
 #define PROJECTION_GRAIN "projection"
@@ -189,6 +190,27 @@ fail (SynMessage *message, int code, const char *format, ...)
   syn_message_fail (message, error);
 }
 
+/* To a grain, which has no place of its own to show: it stands in the message. Takes @published. */
+static void
+reply_receipt (SynMessage *message, SynPublished *published)
+{
+  SynReceipt *receipt;
+
+  if (published->error != NULL)
+    {
+      if (published->place.line > 0)
+        g_prefix_error (&published->error, "line %" G_GUINT64_FORMAT ", column %u: ", published->place.line, published->place.column);
+      syn_message_fail (message, published->error);
+    }
+  else
+    {
+      receipt = g_new (SynReceipt, 1);
+      *receipt = (SynReceipt) { published->accepted, published->sequence };
+      syn_message_reply (message, receipt, g_free);
+    }
+  syn_published_free (published);
+}
+
 static void
 receive_publish (SynSource *self, SynMessage *message)
 {
@@ -210,6 +232,14 @@ receive_publish (SynSource *self, SynMessage *message)
       return;
     }
 
+  if (g_bytes_get_size (publish->body) > SYN_MAX_BODY_BYTES) /* the front stops earlier */
+    {
+      syn_metric_add (self->lane, refused_metric, 1);
+      fail (message, SYN_ERROR_TOO_LARGE, "%" G_GSIZE_FORMAT " bytes of events; at most %u are taken at once",
+            g_bytes_get_size (publish->body), SYN_MAX_BODY_BYTES);
+      return;
+    }
+
   published = g_new0 (SynPublished, 1);
   if (read_body (self, publish, &published->place, &published->error))
     {
@@ -228,7 +258,10 @@ receive_publish (SynSource *self, SynMessage *message)
       syn_metric_add (self->lane, refused_metric, 1);
     }
   published->sequence = self->sequence;
-  syn_message_reply (message, published, (GDestroyNotify) syn_published_free);
+  if (publish->wants_receipt)
+    reply_receipt (message, published);
+  else
+    syn_message_reply (message, published, (GDestroyNotify) syn_published_free);
 }
 
 static void

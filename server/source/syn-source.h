@@ -21,6 +21,7 @@ typedef enum {
 typedef struct {
   GBytes *body;
   SynFormat format;
+  gboolean wants_receipt; /* by a grain: the reply is a SynReceipt, and an invalid body a failed call, with its place in the message */
 } SynPublish;
 
 /* The answer: @error is NULL when accepted. An invalid body is an answer, not a failed call, for it carries its place. */

@@ -18,6 +18,7 @@
 #include "syn-beacon.h"
 #include "syn-front.h"
 #include "syn-limits.h"
+#include "syn-modules.h"
 #include "syn-projection.h"
 #include "syn-request-filters.h"
 #include "syn-source.h"
@@ -29,6 +30,7 @@
 
 typedef struct {
   GPtrArray *catalogs;
+  char **modules; /* (owned) (nullable) */
   char *data_dir;
   char *listen;
   int n_lanes;
@@ -67,6 +69,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
   const GOptionEntry entries[] = {
     { "catalog", 'c', G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, add_catalog,
       "What to serve (may be repeated; more may follow)", "FILE…" },
+    { "module", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->modules,
+      "A module with grains or aggregates (may be repeated)", "FILE" },
     { "data", 'd', 0, G_OPTION_ARG_FILENAME, &options->data_dir,
       "The data folder; made when missing, used by one silo at a time", "DIR" },
     { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
@@ -102,6 +106,7 @@ static void
 clear_options (Options *options)
 {
   g_ptr_array_unref (options->catalogs);
+  g_strfreev (options->modules);
   g_free (options->data_dir);
   g_free (options->listen);
 }
@@ -208,7 +213,7 @@ signal_cb (gpointer user_data)
 }
 
 static int
-serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **error)
+serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *catalog, GError **error)
 {
   SynSiloOptions silo_options = { .n_lanes = (guint) MAX (options->n_lanes, 0), .data_dir = options->data_dir };
   const SynSqliteStoreOptions store_options = { .folder = options->data_dir };
@@ -227,6 +232,7 @@ serve (Daemon *daemon, const Options *options, SynCatalog *catalog, GError **err
   syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
   syn_projections_register (silo, catalog);
   syn_sources_register (silo, catalog);
+  syn_modules_register (modules, silo);
   syn_silo_add_metrics_filter (silo);
   syn_silo_add_log_filter (silo);
   if (!syn_silo_start (silo, g_main_context_default (), error))
@@ -269,6 +275,7 @@ check_panels (SynCatalog *catalog, GError **error)
 static int
 run (Options *options, int argc, char **argv, GError **error)
 {
+  g_autoptr (SynModules) modules = syn_modules_new (); /* outlives the catalog and the silo */
   g_autoptr (SynCatalog) catalog = NULL;
   g_autoptr (GMainLoop) loop = NULL;
   Daemon daemon = { .stage = SERVING };
@@ -280,7 +287,10 @@ run (Options *options, int argc, char **argv, GError **error)
       printf ("synopticd %s\n", SYNOPTIC_VERSION);
       return EXIT_SUCCESS;
     }
-  catalog = syn_catalog_load ((const char *const *) options->catalogs->pdata, error);
+  for (char **file = options->modules; file != NULL && *file != NULL; file++)
+    if (!syn_modules_load (modules, *file, error))
+      return EXIT_FAILURE;
+  catalog = syn_catalog_load_with ((const char *const *) options->catalogs->pdata, syn_modules_get_served (modules), error);
   if (catalog == NULL || !check_panels (catalog, error))
     return EXIT_FAILURE;
   if (options->check)
@@ -291,7 +301,7 @@ run (Options *options, int argc, char **argv, GError **error)
     }
   loop = g_main_loop_new (NULL, FALSE);
   daemon.loop = loop;
-  return serve (&daemon, options, catalog, error);
+  return serve (&daemon, options, modules, catalog, error);
 }
 
 int

@@ -63,6 +63,10 @@
 #define SYN_MAX_ACTIVATIONS_PER_LANE (1u << 20)
 #define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */
 
+/* modules */
+#define SYN_MAX_MODULE_TYPES 16              /* grain types of all modules together; above: synopticd does not start */
+#define SYN_MAX_MODULE_FILTERS 4             /* of all modules together; likewise */
+
 /* state and reminders */
 #define SYN_MAX_STATE_BYTES (1u << 20)       /* one record of one grain; above: TOO_LARGE */
 #define SYN_MAX_STATE_REQUESTS 256           /* of one grain, not yet answered by the store; above: OVERLOADED */

@@ -273,6 +273,12 @@ broken_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, 
   self->real = (sqlite3_file *) (self + 1);
   self->is_log = (flags & SQLITE_OPEN_WAL) != 0;
   self->base.pMethods = NULL;
+  if (broken_vfs.read_only)
+    {
+      if ((flags & SQLITE_OPEN_MAIN_DB) == 0)
+        return SQLITE_CANTOPEN;
+      flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
+    }
   result = usual->xOpen (usual, name, self->real, flags, out_flags);
   if (result == SQLITE_OK)
     self->base.pMethods = &broken_methods;

@@ -40,6 +40,7 @@ int ctl_publish (const char *server, int argc, char **argv);
 int ctl_status (const char *server, int argc, char **argv);
 int ctl_screens (const char *server, int argc, char **argv);
 int ctl_projections (const char *server, int argc, char **argv);
+int ctl_journal (const char *server, int argc, char **argv);
 
 /* ctl-common.c */
 

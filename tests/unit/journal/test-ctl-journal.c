@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* synopticctl journal, in process, on files that the engine wrote: exit status, stdout, stderr; while a server has the file open, too. */
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "journal-fixture.h"
+#include "source-fixture.h"
+#include "syn-event-codec.h"
+
+typedef struct {
+  int status;
+  char *out, *err;
+} Run;
+
+static void
+run_clear (Run *self)
+{
+  g_free (self->out);
+  g_free (self->err);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
+
+static char *
+slurp (int fd)
+{
+  GString *text = g_string_new (NULL);
+  char buffer[4096];
+  gssize n;
+
+  lseek (fd, 0, SEEK_SET);
+  while ((n = read (fd, buffer, sizeof buffer)) > 0)
+    g_string_append_len (text, buffer, n);
+  close (fd);
+  return g_string_free (text, FALSE);
+}
+
+static int
+catch (int fd, int *kept)
+{
+  g_autofree char *name = NULL;
+  int file = g_file_open_tmp ("synoptic-out-XXXXXX", &name, NULL);
+
+  unlink (name);
+  *kept = dup (fd);
+  dup2 (file, fd);
+  return file;
+}
+
+static Run run (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+static Run
+run (const char *format, ...)
+{
+  g_autofree char *line = NULL;
+  g_auto (GStrv) argv = NULL;
+  g_autofree char **copy = NULL; /* the verbs' parser moves them */
+  int out, err, kept_out, kept_err, argc;
+  Run result;
+  va_list args;
+
+  va_start (args, format);
+  line = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_assert_true (g_shell_parse_argv (line, &argc, &argv, NULL));
+  copy = g_memdup2 (argv, ((gsize) argc + 1) * sizeof *argv);
+  fflush (stdout);
+  out = catch (STDOUT_FILENO, &kept_out);
+  err = catch (STDERR_FILENO, &kept_err);
+  result.status = ctl_journal ("http://127.0.0.1:1", argc, copy);
+  fflush (stdout);
+  dup2 (kept_out, STDOUT_FILENO);
+  dup2 (kept_err, STDERR_FILENO);
+  close (kept_out);
+  close (kept_err);
+  result.out = slurp (out);
+  result.err = slurp (err);
+  return result;
+}
+
+/* ---- a journal ---- */
+
+typedef struct {
+  Journal base;
+  guint64 next;
+} Fixture;
+
+static void
+append_events (Fixture *self, const char *fields, const char *json)
+{
+  g_autoptr (SynSourceSpec) spec = fixture_spec_new (fields);
+  g_autoptr (SynEventBuilder) builder = syn_event_builder_new (spec);
+  g_autoptr (SynEventReader) reader = syn_event_reader_new (spec, SYN_FORMAT_NDJSON, TRUE);
+  g_autoptr (SynEventBatch) batch = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  SynJournalLog *log = syn_journal_get_log (self->base.journal, self->base.lane, 11);
+  g_auto (Reply) reply = { 0 };
+  SynReadPlace place;
+  SynJournalHead head;
+
+  if (!syn_event_reader_feed (reader, builder, json, strlen (json), &place, &error) || !syn_event_reader_finish (reader, builder, &place, &error))
+    g_error ("%s", error->message);
+  batch = syn_event_builder_take (builder);
+  head = (SynJournalHead){ self->next, syn_event_batch_get_n_events (batch), 1700000000000000 + (gint64) self->next };
+  syn_event_batch_set_first_sequence (batch, head.first_sequence, head.time_us);
+  bytes = syn_event_codec_encode (batch, &error);
+  g_assert_no_error (error);
+  syn_journal_log_claim (log, NULL, NULL);
+  journal_settle (&self->base);
+  syn_journal_log_append (log, "trades", &head, bytes, reply_take, &reply);
+  journal_settle (&self->base);
+  g_assert_no_error (reply.error);
+  self->next += head.n_events;
+}
+
+static void
+setup (Fixture *self, gconstpointer data)
+{
+  g_auto (Reply) put = { 0 }, hold = { 0 };
+
+  journal_setup_sqlite (&self->base, NULL);
+  self->next = 1;
+  append_events (self, "s:string p:decimal(2) n:int64 t:timestamp",
+                 "{\"s\":\"A\",\"p\":1.50,\"n\":1,\"t\":\"2026-01-02T03:04:05Z\"}\n"
+                 "{\"s\":\"B, \\\"x\\\"\\n\",\"p\":-2.25,\"n\":2,\"t\":\"2026-01-02T03:04:05.25Z\"}\n");
+  append_events (self, "s:string p:decimal(2) n:int64 t:timestamp", "{\"s\":\"\",\"n\":3}\n{\"s\":\"D\"}\n{\"p\":5}\n");
+  put = journal_put (&self->base, 11, "projection/quotes", 1, 2, "state", -1);
+  g_assert_no_error (put.error);
+  hold = journal_ask (&self->base, SYN_JOURNAL_HOLD, 11, "projection/quotes", 2);
+}
+
+static void
+teardown (Fixture *self, gconstpointer data)
+{
+  journal_teardown (&self->base, NULL);
+}
+
+#define LINES \
+  "{\"s\":\"A\",\"p\":1.50,\"n\":1,\"t\":\"2026-01-02T03:04:05Z\"}\n" \
+  "{\"s\":\"B, \\\"x\\\"\\u000a\",\"p\":-2.25,\"n\":2,\"t\":\"2026-01-02T03:04:05.250Z\"}\n" \
+  "{\"s\":\"\",\"n\":3}\n{\"s\":\"D\"}\n{\"p\":5.00}\n"
+
+static void
+test_inspect (Fixture *self, gconstpointer data)
+{
+  g_auto (Run) table = run ("journal inspect %s", self->base.folder), json = run ("journal inspect -f json %s", self->base.path);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *root, *source, *log, *checkpoint, *hold;
+
+  g_assert_cmpint (table.status, ==, CTL_OK);
+  g_assert_nonnull (strstr (table.out, "trades"));
+  g_assert_nonnull (strstr (table.out, "projection/quotes"));
+  g_assert_true (json_parser_load_from_data (parser, json.out, -1, NULL));
+  root = json_node_get_object (json_parser_get_root (parser));
+  log = json_array_get_object_element (json_object_get_array_member (root, "logs"), 0);
+  g_assert_cmpint (json_object_get_int_member (log, "partition"), ==, 11);
+  g_assert_cmpint (json_object_get_int_member (log, "first"), ==, 1);
+  g_assert_cmpint (json_object_get_int_member (log, "last"), ==, 3);
+  source = json_array_get_object_element (json_object_get_array_member (root, "sources"), 0);
+  g_assert_cmpstr (json_object_get_string_member (source, "source"), ==, "trades");
+  g_assert_cmpint (json_object_get_int_member (source, "records"), ==, 2);
+  g_assert_cmpint (json_object_get_int_member (source, "events"), ==, 5);
+  g_assert_cmpint (json_object_get_int_member (source, "first"), ==, 1);
+  g_assert_cmpint (json_object_get_int_member (source, "last"), ==, 5);
+  g_assert_cmpstr (json_object_get_string_member (source, "oldest"), ==, "2023-11-14T22:13:20.000001Z");
+  checkpoint = json_array_get_object_element (json_object_get_array_member (root, "checkpoints"), 0);
+  g_assert_cmpint (json_object_get_int_member (checkpoint, "record"), ==, 2);
+  hold = json_array_get_object_element (json_object_get_array_member (root, "holds"), 0);
+  g_assert_cmpint (json_object_get_int_member (hold, "from"), ==, 2);
+}
+
+/* The server goes on beside it, and what is printed can be published again. */
+static void
+test_export (Fixture *self, gconstpointer data)
+{
+  g_auto (Run) all = run ("journal export %s trades", self->base.folder), some = run ("journal export --from 2 --to 3 -f csv %s trades", self->base.folder);
+  g_auto (Run) none = run ("journal export %s quotes", self->base.folder), bad = run ("journal export -f xml %s trades", self->base.folder);
+  g_auto (Run) csv = run ("journal export -f csv %s trades", self->base.folder);
+  g_autoptr (SynSourceSpec) spec = fixture_spec_new ("s:string p:decimal(2) n:int64 t:timestamp");
+  g_autofree char *from_json = NULL, *from_csv = NULL;
+
+  g_assert_cmpint (all.status, ==, CTL_OK);
+  g_assert_cmpstr (all.out, ==, LINES);
+  g_assert_cmpstr (some.out, ==, "s,p,n,t\n\"B, \"\"x\"\"\n\",-2.25,2,2026-01-02T03:04:05.250Z\n\"\",,3,\n");
+  g_assert_cmpint (none.status, ==, CTL_ERROR);
+  g_assert_nonnull (strstr (none.err, "no such events of a source \"quotes\""));
+  g_assert_cmpint (bad.status, ==, CTL_USAGE);
+  from_json = fixture_read (spec, SYN_FORMAT_NDJSON, TRUE, all.out, strlen (all.out), 0, 0);
+  from_csv = fixture_read (spec, SYN_FORMAT_CSV, TRUE, csv.out, strlen (csv.out), 0, 0);
+  g_assert_cmpstr (from_json, ==, from_csv);
+  g_assert_null (strchr (from_json, '!'));
+}
+
+static void
+test_changed_fields (Fixture *self, gconstpointer data)
+{
+  g_auto (Run) csv = { 0 }, json = { 0 };
+
+  append_events (self, "s:string added:bool", "{\"s\":\"E\",\"added\":true}\n");
+  json = run ("journal export %s trades", self->base.folder);
+  g_assert_cmpstr (json.out, ==, LINES "{\"s\":\"E\",\"added\":true}\n");
+  csv = run ("journal export -f csv %s trades", self->base.folder);
+  g_assert_cmpint (csv.status, ==, CTL_ERROR);
+  g_assert_nonnull (strstr (csv.err, "from event 6 on the fields are others (s,added)"));
+}
+
+static void
+test_verify (Fixture *self, gconstpointer data)
+{
+  static const struct {
+    const char *damage, *told;
+  } cases[] = {
+    { "UPDATE record SET n=n+1 WHERE seq=2", ": partition 11: record 2 is damaged: its checksum does not match" },
+    { "UPDATE record SET bytes=substr(bytes, 1, 100) WHERE seq=3", ": partition 11: record 3 is damaged: its checksum does not match" },
+    { "DELETE FROM record WHERE seq=2", ": partition 11: records 2 to 2 are missing" },
+    { "DELETE FROM record WHERE seq>1", ": partition 11: the log ends at record 1, and there is a checkpoint \"projection/quotes\" of record 2" },
+    { "UPDATE piece SET bytes=x'00'", ": partition 11: checkpoint \"projection/quotes\" of record 2 is damaged: the checksum of its piece 0" },
+    { "UPDATE hold SET seq=1", ": partition 11: hold \"projection/quotes\" is damaged" },
+    { "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage=(SELECT rootpage FROM sqlite_schema WHERE name='hold') WHERE name='piece'", ": " },
+  };
+  g_auto (Run) good = run ("journal verify %s", self->base.folder);
+  g_autofree char *whole = NULL;
+  gsize length;
+
+  g_assert_cmpint (good.status, ==, CTL_OK);
+  g_assert_true (g_str_has_prefix (good.out, "OK: 3 records, 5 events, "));
+  journal_close (&self->base);
+  g_assert_true (g_file_get_contents (self->base.path, &whole, &length, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (Run) bad = { 0 };
+
+      journal_execute (&self->base, cases[i].damage);
+      bad = run ("journal verify %s", self->base.path);
+      g_assert_cmpint (bad.status, ==, CTL_ERROR);
+      if (strstr (bad.err, self->base.path) == NULL || strstr (bad.err, cases[i].told) == NULL)
+        g_error ("\"%s\" is not in \"%s\" (%s)", cases[i].told, bad.err, bad.out);
+      g_assert_true (g_file_set_contents (self->base.path, whole, (gssize) length, NULL));
+    }
+  journal_open (&self->base, NULL);
+}
+
+static void
+test_backup (Fixture *self, gconstpointer data)
+{
+  g_autofree char *to = g_build_filename (self->base.folder, "copy.db", NULL);
+  g_auto (Run) backup = run ("journal backup %s %s", self->base.folder, to), again = run ("journal backup %s %s", self->base.folder, to);
+  g_auto (Run) verified = run ("journal verify %s", to), exported = run ("journal export %s trades", to);
+  g_auto (Reply) claim = { 0 };
+
+  g_assert_cmpint (backup.status, ==, CTL_OK);
+  g_assert_cmpint (again.status, ==, CTL_ERROR);
+  g_assert_nonnull (strstr (again.err, "is there already"));
+  g_assert_cmpint (verified.status, ==, CTL_OK);
+  g_assert_cmpstr (exported.out, ==, LINES);
+  append_events (self, "s:string", "{\"s\":\"after\"}\n"); /* the server goes on */
+  journal_close (&self->base);
+  g_assert_cmpint (g_rename (to, self->base.path), ==, 0); /* restored */
+  journal_open (&self->base, NULL);
+  claim = journal_claim (&self->base, 11);
+  g_assert_no_error (claim.error);
+  g_assert_cmpuint (claim.sequence, ==, 4);
+}
+
+static void
+test_refused (Fixture *self, gconstpointer data)
+{
+  g_auto (Run) missing = run ("journal inspect %s/nothing", self->base.folder), no_verb = run ("journal frobnicate x");
+  g_auto (Run) usage = run ("journal"), help = run ("journal --help"), newer = { 0 }, other = { 0 }, garbage = { 0 };
+  g_autofree char *text = g_strnfill (5000, 'g');
+
+  g_assert_cmpint (missing.status, ==, CTL_ERROR);
+  g_assert_nonnull (strstr (missing.err, "there is no journal"));
+  g_assert_cmpint (no_verb.status, ==, CTL_USAGE);
+  g_assert_cmpint (usage.status, ==, CTL_USAGE);
+  g_assert_cmpint (help.status, ==, CTL_OK);
+  journal_close (&self->base);
+  journal_execute (&self->base, "PRAGMA user_version=9");
+  newer = run ("journal verify %s", self->base.folder);
+  g_assert_nonnull (strstr (newer.err, "is of format 9, made by a newer version"));
+  journal_execute (&self->base, "PRAGMA application_id=9");
+  other = run ("journal verify %s", self->base.folder);
+  g_assert_nonnull (strstr (other.err, "is no journal"));
+  g_assert_true (g_file_set_contents (self->base.path, text, -1, NULL));
+  garbage = run ("journal verify %s", self->base.folder);
+  g_assert_cmpint (garbage.status, ==, CTL_ERROR);
+  g_assert_nonnull (strstr (garbage.err, "not a database"));
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const char *name;
+    void (*run) (Fixture *self, gconstpointer data);
+  } tests[] = {
+    { "inspect", test_inspect }, { "export", test_export }, { "changed-fields", test_changed_fields },
+    { "verify", test_verify },   { "backup", test_backup }, { "refused", test_refused },
+  };
+
+  g_test_init (&argc, &argv, NULL);
+  journal_catch_warnings ();
+  for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
+    {
+      g_autofree char *path = g_strconcat ("/ctl-journal/", tests[i].name, NULL);
+
+      g_test_add (path, Fixture, NULL, setup, tests[i].run, teardown);
+    }
+  return g_test_run ();
+}

@@ -411,6 +411,7 @@ syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
 {
   g_autoptr (SynSqliteFile) self = g_new0 (SynSqliteFile, 1);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  g_autofree char *pages = NULL;
   mode_t mask = umask (0077);
   int result;
 
@@ -438,7 +439,8 @@ syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
       return NULL;
     }
   sqlite3_busy_timeout (self->db, BUSY_MS);
-  if (!execute (self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+  pages = g_strdup_printf ("PRAGMA page_size=%u", options->page_bytes != 0 ? options->page_bytes : 4096);
+  if (!execute (self, pages) || !execute (self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
                       "PRAGMA journal_size_limit=" JOURNAL_SIZE_BYTES "; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
                       "PRAGMA cell_size_check=ON"))
     {

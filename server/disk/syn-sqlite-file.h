@@ -36,7 +36,8 @@ typedef struct {
   int application_id;        /* in the file's header: another program's file is refused */
   const char *thread_name;   /* (nullable) */
   gboolean reads_only;       /* one more connection to a file that somebody else has made and writes; each job sees it as of when it runs */
-  guint max_wal_pages;       /* of 4 KiB in the log before it is moved into the file; 0: SQLite's default */
+  guint page_bytes;          /* of a new file, a power of two from 512 to 65536; 0: 4096. Large ones cost small writes, small ones large */
+  guint max_wal_pages;       /* in the log before it is moved into the file; 0: SQLite's default */
   guint max_jobs;            /* waiting; above: refused */
   gsize max_bytes;           /* in them, together */
   /* Before the commit of a transaction that has jobs which write. FALSE: SQLite said no. (nullable) */

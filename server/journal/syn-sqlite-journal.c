@@ -13,7 +13,8 @@
 #include "syn-sqlite-journal-private.h"
 #include "syn-wal-check.h"
 
-#define MAX_WAL_PAGES 4096
+#define PAGE_BYTES 16384 /* of 4096 to 65536 the one at which batches cost least that a small append does not pay for */
+#define MAX_WAL_BYTES (16u << 20)
 
 static gboolean
 is_read (SynJournalVerb verb)
@@ -104,7 +105,8 @@ open_files (SynSqliteJournal *self, const SynSqliteJournalOptions *options, GErr
     .schema_version = SYN_JOURNAL_SCHEMA,
     .application_id = SYN_JOURNAL_APPLICATION_ID,
     .thread_name = "journal",
-    .max_wal_pages = MAX_WAL_PAGES,
+    .page_bytes = PAGE_BYTES,
+    .max_wal_pages = MAX_WAL_BYTES / PAGE_BYTES,
     .max_jobs = options->max_requests != 0 ? options->max_requests : SYN_MAX_JOURNAL_REQUESTS,
     .max_bytes = options->max_bytes != 0 ? options->max_bytes : SYN_MAX_JOURNAL_QUEUE_BYTES,
     .after_commit = syn_sqlite_journal_after_commit,

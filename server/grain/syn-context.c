@@ -2,44 +2,33 @@
 /* What travels with a call and the calls that it causes: short texts by name, and the chain of requests of call-chain types that led
  * to it. Immutable, so that it crosses lanes by reference; a change makes a new one. Most calls carry none.
  *
- * A cause is told apart by its grain's epoch; whether it is still open is written and read on that grain's lane only, for nobody
- * else has reason to ask. Rejected: one number per chain, as elsewhere (siblings of one root would be let in beside each other). */
+ * A cause is told apart by its grain's epoch. Whether it is still open is written on that grain's lane, where it decides who is let in; any
+ * lane may look, to leave out what has ended: so a chain is as long as the requests of it that are open, and a grain that goes on by
+ * calling itself keeps nothing of its past. Rejected: one number per chain, as elsewhere (siblings of one root would be let in beside each
+ * other), a list that each cause continues (what ended in the middle of it stays). */
 #define G_LOG_DOMAIN "syn-context"
 
 #include "syn-silo-private.h"
 
 struct _SynCause {
-  gint refs;        /* atomic */
-  gboolean is_open; /* the lane of the grain only */
+  gint refs;    /* atomic */
+  gint is_open; /* atomic: written by the lane of the grain; once it is not, it stays so */
   guint64 epoch;
-  SynCause *before; /* (owned) (nullable) */
 };
 
 struct _SynContext {
-  gint refs;       /* atomic */
-  guint length;    /* of the text */
-  SynCause *cause; /* (owned) (nullable): the last */
-  char text[];     /* name, NUL, value, NUL, … */
+  gint refs;          /* atomic */
+  guint length;       /* of the text */
+  guint n_causes;
+  char *text;         /* behind the causes: name, NUL, value, NUL, … */
+  SynCause *causes[]; /* (owned): the last one first */
 };
-
-static SynCause *
-cause_ref (SynCause *self)
-{
-  if (self != NULL)
-    g_atomic_int_inc (&self->refs);
-  return self;
-}
 
 static void
 cause_unref (SynCause *self)
 {
-  while (self != NULL && g_atomic_int_dec_and_test (&self->refs))
-    {
-      SynCause *before = self->before;
-
-      g_free (self);
-      self = before;
-    }
+  if (g_atomic_int_dec_and_test (&self->refs))
+    g_free (self);
 }
 
 SynContext *
@@ -55,19 +44,30 @@ syn_context_unref (SynContext *self)
 {
   if (self == NULL || !g_atomic_int_dec_and_test (&self->refs))
     return;
-  cause_unref (self->cause);
+  for (guint i = 0; i < self->n_causes; i++)
+    cause_unref (self->causes[i]);
   g_free (self);
 }
 
-/* @cause: (transfer full) (nullable) */
+/* @cause: (transfer full) (nullable): the last; then come those of @before (nullable) that are open. */
 static SynContext *
-context_new (const char *text, gsize length, SynCause *cause)
+context_new (const char *text, gsize length, SynCause *cause, const SynContext *before)
 {
-  SynContext *self = g_malloc (sizeof (SynContext) + length);
+  guint n_before = before != NULL ? before->n_causes : 0;
+  SynContext *self = g_malloc (sizeof (SynContext) + (n_before + 1) * sizeof (SynCause *) + length);
 
   self->refs = 1;
   self->length = (guint) length;
-  self->cause = cause;
+  self->n_causes = 0;
+  if (cause != NULL)
+    self->causes[self->n_causes++] = cause;
+  for (guint i = 0; i < n_before; i++)
+    if (g_atomic_int_get (&before->causes[i]->is_open))
+      {
+        g_atomic_int_inc (&before->causes[i]->refs);
+        self->causes[self->n_causes++] = before->causes[i];
+      }
+  self->text = (char *) (self->causes + n_before + 1);
   if (length > 0)
     memcpy (self->text, text, length);
   return self;
@@ -131,8 +131,8 @@ syn_context_with (SynContext *self, const char *const *pairs, SynContext **resul
   if (text->len > SYN_MAX_CONTEXT_BYTES)
     return FALSE;
   *result = NULL;
-  if (text->len > 0 || (self != NULL && self->cause != NULL))
-    *result = context_new (text->str, text->len, self != NULL ? cause_ref (self->cause) : NULL);
+  if (text->len > 0 || (self != NULL && self->n_causes > 0))
+    *result = context_new (text->str, text->len, NULL, self);
   return TRUE;
 }
 
@@ -143,24 +143,29 @@ syn_context_with_cause (SynContext *self, guint64 epoch)
 {
   SynCause *cause = g_new (SynCause, 1);
 
-  *cause = (SynCause) { .refs = 1, .is_open = TRUE, .epoch = epoch, .before = self != NULL ? cause_ref (self->cause) : NULL };
-  return context_new (self != NULL ? self->text : NULL, self != NULL ? self->length : 0, cause);
+  *cause = (SynCause) { .refs = 1, .is_open = TRUE, .epoch = epoch };
+  return context_new (self != NULL ? self->text : NULL, self != NULL ? self->length : 0, cause, self);
 }
 
 gboolean
 syn_context_is_caused_by (SynContext *self, guint64 epoch)
 {
-  if (self != NULL)
-    for (SynCause *cause = self->cause; cause != NULL; cause = cause->before)
-      if (cause->epoch == epoch && cause->is_open)
-        return TRUE;
+  for (guint i = 0; self != NULL && i < self->n_causes; i++)
+    if (self->causes[i]->epoch == epoch && g_atomic_int_get (&self->causes[i]->is_open))
+      return TRUE;
   return FALSE;
+}
+
+guint
+syn_context_get_n_causes (SynContext *self)
+{
+  return self != NULL ? self->n_causes : 0;
 }
 
 void
 syn_context_close_cause (SynContext *self)
 {
-  self->cause->is_open = FALSE;
+  g_atomic_int_set (&self->causes[0]->is_open, FALSE);
 }
 
 /* ---- of the turn that runs ---- */

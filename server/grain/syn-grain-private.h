@@ -46,7 +46,9 @@ gboolean syn_context_with (SynContext *self, const char *const *pairs, SynContex
 SynContext *syn_context_with_cause (SynContext *self, guint64 epoch);
 /* On the lane of the grain of @epoch. */
 gboolean syn_context_is_caused_by (SynContext *self, guint64 epoch);
+/* Of the request that syn_context_with_cause() made @self for. */
 void syn_context_close_cause (SynContext *self);
+guint syn_context_get_n_causes (SynContext *self); /* any thread */
 
 /* ---- turns ---- */
 

@@ -206,6 +206,36 @@ test_chain_ended (void)
   syn_silo_free (silo);
 }
 
+/* A grain that goes on by calling itself, or one that calls it again, keeps nothing of what has ended. */
+static guint n_rounds_left, most_causes;
+
+static void
+do_go_on (Actor *self, SynMessage *message)
+{
+  SynCall call = {
+    .type = "chain", .key = n_rounds_left % 3 == 0 ? "first" : "second", .method = WRITE, .payload = (gpointer) do_go_on,
+  };
+
+  most_causes = MAX (most_causes, syn_context_get_n_causes (syn_grain_get_lane (self->grain)->turn.context));
+  if (n_rounds_left-- > 0)
+    syn_grain_call (self->grain, &call);
+  syn_message_reply (message, NULL, NULL);
+}
+
+static void
+test_chain_without_end (void)
+{
+  SynSilo *silo = actor_silo (2);
+
+  n_rounds_left = 1000;
+  most_causes = 0;
+  tell (silo, "chain", "first", WRITE, do_go_on, 0, NULL);
+  syn_silo_settle (silo);
+  g_assert_cmpuint (n_rounds_left, ==, G_MAXUINT);
+  g_assert_cmpuint (most_causes, ==, 1);
+  syn_silo_free (silo);
+}
+
 /* ---- reasons to stay ---- */
 
 static void
@@ -427,6 +457,7 @@ main (int argc, char **argv)
   g_test_add_func ("/turns/order", test_order);
   g_test_add_func ("/turns/call-chain", test_call_chain);
   g_test_add_func ("/turns/chain-ended", test_chain_ended);
+  g_test_add_func ("/turns/chain-without-end", test_chain_without_end);
   g_test_add_func ("/turns/reasons-to-stay", test_reasons_to_stay);
   g_test_add_func ("/turns/ticks", test_ticks);
   g_test_add_func ("/turns/stateless", test_stateless);

@@ -161,6 +161,7 @@ struct _SynGrain {
   guint32 hash;
   guint has_state : 1;       /* activate has made it */
   guint deferred : 1;        /* and syn_grain_activated() is to come */
+  guint has_begun : 1;       /* with a request */
   guint runnable : 1;
   guint ending : 1;
   guint ended : 1;           /* being deactivated, or it was: no turn any more */

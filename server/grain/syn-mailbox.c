@@ -80,6 +80,7 @@ syn_grain_begin_next (SynGrain *self)
   self->refs++;
   if (!message->is_tick)
     {
+      self->has_begun = TRUE;
       self->used_ms = self->lane->now_ms;
       self->lane->n_received++;
     }

@@ -4,7 +4,7 @@
  * belongs to the record's name and not to the activation: what is written at deactivation comes before what the next activation reads.
  *
  * After a CONFLICT the rest of what that activation queued for the record fails likewise, without asking: it was thought out on what is
- * not so. And the activation ends, so that the next one reads what is.
+ * not so. And the activation ends, so that the next one reads what is, and receives what waited.
  *
  * Runs on the lane of each grain. Rejected: sending what is queued at once and counting on the store's order (an engine over several
  * machines has none, and the ETag of a write is not known before its answer); putting writes of one record together (each one is told when
@@ -220,8 +220,10 @@ syn_state_tell (const SynStateTicket *ticket, SynStateFunc func, GBytes *bytes, 
   before = syn_grain_enter_for (grain, ticket->context, ticket->deadline_ms);
   if (func != NULL)
     func (grain, bytes, error, user_data);
+  /* Not for an error, or what waits, which has nothing to do with it, would get that: the next activation receives it. But an always-on
+   * grain is started again only for one, and what conflicts before a request began would do so for ever. */
   if (g_error_matches (error, SYN_ERROR, SYN_ERROR_CONFLICT))
-    syn_grain_deactivate_soon (grain, error);
+    syn_grain_deactivate_soon (grain, grain->supervised != NULL || !grain->has_begun ? error : NULL);
   syn_grain_leave (grain, before);
   return TRUE;
 }

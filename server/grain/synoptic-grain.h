@@ -164,8 +164,9 @@ SYN_PUBLIC void syn_grain_stop_timer (SynGrain *self, guint timer);
 /* A turn. @bytes: (nullable): no such record. Not called once the grain is deactivated. */
 typedef void (*SynStateFunc) (SynGrain *grain, GBytes *bytes, const GError *error, gpointer user_data);
 SYN_PUBLIC void syn_grain_read_state (SynGrain *self, const char *name, SynStateFunc func, gpointer user_data);
-/* The ETag of what this activation read or wrote last goes along; a stale one fails with CONFLICT, and the activation ends so that
- * the next starts afresh. @bytes NULL removes the record. @func (nullable). Acknowledged when durable. Errors: CONFLICT, UNAVAILABLE,
+/* The ETag of what this activation read or wrote last goes along; a stale one fails with CONFLICT, and the activation ends so that the
+ * next starts afresh and receives what waits (to an always-on grain that is an error like any: what waits fails with it, and it is
+ * restarted with back-off). @bytes NULL removes the record. @func (nullable). Acknowledged when durable. Errors: CONFLICT, UNAVAILABLE,
  * TOO_LARGE (SYN_MAX_STATE_BYTES). */
 SYN_PUBLIC void syn_grain_write_state (SynGrain *self, const char *name, GBytes *bytes, SynStateFunc func, gpointer user_data);
 

@@ -28,6 +28,7 @@ typedef struct {
 
 static struct {
   gboolean write_at_end;
+  gboolean writes_at_begin; /* a record that it never read */
   guint n_activated;
   guint n_functions; /* calls of state functions */
   const char *who; /* (nullable): in the context of requests */
@@ -57,6 +58,13 @@ was_read (SynGrain *grain, GBytes *bytes, const GError *error, gpointer user_dat
   syn_grain_activated (grain, error);
 }
 
+/* Of one that is careless: it takes messages whatever was said. */
+static void
+was_begun (SynGrain *grain, GBytes *bytes, const GError *error, gpointer user_data)
+{
+  syn_grain_activated (grain, NULL);
+}
+
 static gpointer
 counter_activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
 {
@@ -64,7 +72,14 @@ counter_activate (SynGrain *grain, const char *key, gpointer type_data, GError *
 
   world.n_activated++;
   syn_grain_defer_activation (grain);
-  syn_grain_read_state (grain, "count", was_read, self);
+  if (world.writes_at_begin)
+    {
+      g_autoptr (GBytes) bytes = number_bytes (1);
+
+      syn_grain_write_state (grain, "begun", bytes, was_begun, self);
+    }
+  else
+    syn_grain_read_state (grain, "count", was_read, self);
   return self;
 }
 
@@ -386,6 +401,37 @@ test_in_a_row (Fixture *self, gconstpointer data)
 }
 
 /* Messages wait while the record is being read, and get the error when that fails; others go on. */
+/* What waited behind the write that was refused is no part of it: the next activation receives it. */
+static void
+test_conflict_of_another (Fixture *self, gconstpointer data)
+{
+  g_auto (Reply) first = { 0 }, second = { 0 }, third = { 0 };
+
+  assert_told (self, ADD, "1");
+  write_behind (self, "count", "40");
+  tell (self, ADD, &first);
+  tell (self, ADD, &second);
+  tell (self, GET, &third);
+  syn_silo_settle (self->silo);
+  g_assert_error (first.error, SYN_ERROR, SYN_ERROR_CONFLICT);
+  g_assert_no_error (second.error);
+  g_assert_cmpstr (second.text, ==, "41");
+  g_assert_no_error (third.error);
+  g_assert_cmpstr (third.text, ==, "41");
+  g_assert_cmpuint (world.n_activated, ==, 2);
+}
+
+/* One that conflicts before it receives anything would never receive it. */
+static void
+test_conflict_at_the_begin (Fixture *self, gconstpointer data)
+{
+  world.writes_at_begin = TRUE;
+  assert_told (self, GET, "0");
+  assert_told (self, END, "0");
+  assert_fails (self, GET, SYN_ERROR_CONFLICT);
+  g_assert_cmpuint (world.n_activated, ==, 2);
+}
+
 static void
 test_conflict (Fixture *self, gconstpointer data)
 {
@@ -612,6 +658,8 @@ main (int argc, char **argv)
     { "replied-when-durable", test_replied_when_durable },
     { "in-a-row", test_in_a_row },
     { "conflict", test_conflict },
+    { "conflict-of-another", test_conflict_of_another },
+    { "conflict-at-the-begin", test_conflict_at_the_begin },
     { "unread", test_unread },
     { "written-at-the-end", test_written_at_the_end },
     { "no-function-after-the-end", test_no_function_after_the_end },

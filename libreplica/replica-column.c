@@ -15,7 +15,6 @@ static const char *const type_names[] = {
   [REPLICA_TYPE_STRING] = "string", [REPLICA_TYPE_TIMESTAMP] = "timestamp",
 };
 
-/* 10^0 to 10^18: each exact as a double. */
 const char *
 replica_type_to_string (ReplicaType type)
 {

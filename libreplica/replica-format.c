@@ -6,6 +6,7 @@
  * must read the same. */
 
 #include "replica-format.h"
+#include "replica-number.h"
 
 #include <math.h>
 #include <string.h>
@@ -182,18 +183,11 @@ replica_format_time (gint64 time_us, gboolean show_date, gboolean show_fraction,
 
   if (show_date)
     {
-      /* The proleptic Gregorian date of a day number, by eras of 400 years that start in March. */
-      gint64 z = days + 719468;
-      gint64 era = floor_div (z, 146097);
-      int doe = (int) (z - era * 146097);
-      int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-      int doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-      int mp = (5 * doy + 2) / 153;
-      int month = mp < 10 ? mp + 3 : mp - 9;
-      gint64 year = era * 400 + yoe + (month <= 2);
+      gint64 year;
+      guint month, day;
 
-      length = g_snprintf (buffer, 64, "%04" G_GINT64_FORMAT "-%02d-%02d ", year, month,
-                           doy - (153 * mp + 2) / 5 + 1);
+      replica_date_from_days (days, &year, &month, &day);
+      length = g_snprintf (buffer, 64, "%04" G_GINT64_FORMAT "-%02u-%02u ", year, month, day);
     }
   length +=
       g_snprintf (buffer + length, 16, "%02d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);

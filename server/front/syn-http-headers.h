@@ -47,8 +47,8 @@ int syn_http_parse_prefer_wait (const char *text);
  * here. */
 gboolean syn_http_parse_content_type (const char *text, SynFormat *format);
 
-/* Whether a page from @origin may speak with a server that was addressed as @host: its host is loopback, or
- * the same. */
+/* Whether a page from @origin may publish here and connect: its host is loopback. (The server's own name is, too: see
+ * syn_http_host_is_allowed().) */
 gboolean syn_http_origin_is_allowed (const char *origin);
 
 /* Whether a request may be addressed to @host (nullable): a name of this host's loopback. A page whose own name was made to resolve to

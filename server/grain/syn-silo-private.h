@@ -82,5 +82,8 @@ void syn_silo_flushed (SynSilo *self);
 /* What other rooms keep per silo, under a static name: set before the start, read by any thread after it. */
 void syn_silo_set_data (SynSilo *self, const char *name, gpointer data, GDestroyNotify destroy);
 gpointer syn_silo_get_data (SynSilo *self, const char *name);
+/* The same for what has threads of its own that answer to lanes. @close: when the lanes have ended: answers all that they asked; what it posts to
+ * them is run after it. */
+void syn_silo_set_engine (SynSilo *self, const char *name, gpointer data, void (*close) (gpointer data), GDestroyNotify destroy);
 
 G_END_DECLS

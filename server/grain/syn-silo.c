@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
   gpointer data;
+  void (*close) (gpointer data); /* (nullable) */
   GDestroyNotify destroy;
 } RoomData;
 
@@ -364,6 +365,22 @@ run_rests (SynSilo *self)
     }
 }
 
+static void
+close_engines (SynSilo *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->data);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const RoomData *room = value;
+
+      if (room->close != NULL)
+        room->close (room->data);
+    }
+}
+
 void
 syn_silo_free (SynSilo *self)
 {
@@ -389,6 +406,7 @@ syn_silo_free (SynSilo *self)
   end_lanes (self);
   if (self->store != NULL)
     syn_store_close (self->store);
+  close_engines (self);
   run_rests (self);
   if (self->front != NULL && syn_lane_current () == self->front)
     syn_lane_enter (NULL);
@@ -455,10 +473,17 @@ syn_silo_get_n_activations (SynSilo *self, const char *type)
 void
 syn_silo_set_data (SynSilo *self, const char *name, gpointer data, GDestroyNotify destroy)
 {
+  syn_silo_set_engine (self, name, data, NULL, destroy);
+}
+
+void
+syn_silo_set_engine (SynSilo *self, const char *name, gpointer data, void (*close) (gpointer data), GDestroyNotify destroy)
+{
   RoomData *room = g_new0 (RoomData, 1);
 
   g_return_if_fail (!self->started);
   room->data = data;
+  room->close = close;
   room->destroy = destroy;
   g_hash_table_replace (self->data, (char *) name, room);
 }

@@ -11,6 +11,10 @@
 #define SYN_MAX_EVENTS_PER_BATCH (1u << 20)  /* one POST */
 #define SYN_MAX_BATCHES_IN_FLIGHT 64         /* per source; above: OVERLOADED */
 
+#define SYN_MAX_PRODUCERS 4096               /* remembered per source; past it the one that was silent for longest is forgotten */
+#define SYN_MAX_PRODUCER_BYTES 128           /* its name */
+#define SYN_PRODUCER_WINDOW 8                /* acknowledgements remembered of each */
+
 /* sources */
 #define SYN_MAX_FILE_THREADS 4               /* read files at the same time; more file sources take turns */
 #define SYN_MAX_FILE_BATCHES 8               /* of one file source: read, but not applied yet */

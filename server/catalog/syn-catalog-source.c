@@ -414,9 +414,13 @@ syn_loader_add_source (SynLoader *self, const SynJson *object, GError **error)
   if (!load_kind (self, source, object, error)
       || !syn_loader_get_bool (self, object, "durable", &durable, error))
     return FALSE;
-  if (durable)
+  if (durable && source->kind != SYN_SOURCE_HTTP)
     return syn_loader_fail (self, syn_json_get (object, "durable")->line, error,
-                            "\"durable\": true needs the journal, which this version does not have");
+                            "\"durable\": true is for sources of kind \"http\": %s",
+                            source->kind == SYN_SOURCE_FILE        ? "a file is read again from its beginning, so nothing of it is lost"
+                            : source->kind == SYN_SOURCE_SIMULATOR ? "a simulator makes the same events again"
+                                                                   : "what this machine was doing is of no use after a restart");
+  source->durable = durable;
   switch (source->kind)
     {
     case SYN_SOURCE_FILE:

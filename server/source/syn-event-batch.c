@@ -28,6 +28,8 @@ struct _SynEventBatch
   guint64 first_sequence;
   guint64 epoch;
   SynEventOrigin origin;
+  char *producer; /* (owned) (nullable) */
+  guint64 producer_number;
   gsize size_bytes;
   const ReplicaColumn *const *columns; /* in this block, as all that they point to but the names, and what is kept */
   gpointer keep;                       /* (owned) (nullable): what the columns of a batch that was not built here point into */
@@ -48,6 +50,7 @@ syn_event_batch_unref (SynEventBatch *self)
     return;
   if (self->keep != NULL)
     self->free_keep (self->keep);
+  g_free (self->producer);
   g_free (self);
 }
 
@@ -73,6 +76,21 @@ gint64
 syn_event_batch_get_arrival_us (SynEventBatch *self)
 {
   return self->arrival_us;
+}
+
+const char *
+syn_event_batch_get_producer (SynEventBatch *self, guint64 *number)
+{
+  *number = self->producer_number;
+  return self->producer;
+}
+
+void
+syn_event_batch_set_producer (SynEventBatch *self, const char *producer, guint64 number)
+{
+  g_free (self->producer);
+  self->producer = g_strdup (producer);
+  self->producer_number = number;
 }
 
 gsize

@@ -34,6 +34,10 @@ guint64 syn_event_batch_get_first_sequence (SynEventBatch *self);
 guint64 syn_event_batch_get_last_sequence (SynEventBatch *self);
 void syn_event_batch_set_first_sequence (SynEventBatch *self, guint64 sequence, gint64 arrival_us);
 
+/* Who published it and the number of the request, where that was given; set before the batch is shared. */
+const char *syn_event_batch_get_producer (SynEventBatch *self, guint64 *number); /* (nullable) */
+void syn_event_batch_set_producer (SynEventBatch *self, const char *producer, guint64 number);
+
 /* A batch over memory that somebody else made: @columns (as many as @source has fields, of their types and names; copied) point into
  * what @keep is, which @free_keep frees with the batch. */
 SynEventBatch *syn_event_batch_new_from_columns (const SynSourceSpec *source, guint n_events, const ReplicaColumn *columns, gsize size_bytes,

@@ -60,9 +60,13 @@ syn_event_codec_encode (SynEventBatch *batch, GError **error)
                                                                   syn_event_batch_get_n_events (batch));
   g_autoptr (ReplicaSnapshot) snapshot = NULL;
   GError *cause = NULL;
+  guint64 number;
+  const char *producer = syn_event_batch_get_producer (batch, &number);
 
   for (guint i = 0; i < source->n_fields; i++)
     replica_snapshot_builder_add (builder, columns[i]);
+  if (producer != NULL)
+    replica_snapshot_builder_add_frontier (builder, producer, number);
   snapshot = replica_snapshot_builder_finish (builder, &cause);
   if (snapshot == NULL)
     return fail_encode (source, cause, error);
@@ -198,6 +202,13 @@ syn_event_codec_decode (const SynSourceSpec *source, GBytes *bytes, GError **err
   kept->snapshot = g_steal_pointer (&snapshot);
   batch = syn_event_batch_new_from_columns (source, n_events, columns,
                                             g_bytes_get_size (bytes) + (some_missing ? n_events * sizeof (gint64) : 0), kept, kept_free);
+  if (replica_snapshot_get_n_frontier (kept->snapshot) > 0)
+    {
+      guint64 number;
+      const char *producer = replica_snapshot_get_frontier (kept->snapshot, 0, &number);
+
+      syn_event_batch_set_producer (batch, producer, number);
+    }
   syn_event_batch_set_epoch (batch, token.epoch);
   syn_event_batch_set_first_sequence (batch, token.serial, replica_snapshot_get_time_us (kept->snapshot));
   return batch;

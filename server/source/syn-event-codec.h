@@ -4,7 +4,7 @@
 #include "syn-event-batch.h"
 
 /* The bytes of a batch of events, as the journal keeps them: a snapshot's wire form (docs/protocol.md), whose path is the source's name,
- * whose token is the epoch and the first sequence, and whose time is the arrival. So it says itself what its columns are called and of
+ * whose token is the epoch and the first sequence, whose time is the arrival, and whose frontier is the producer with the number of its request. So it says itself what its columns are called and of
  * what type they are: it can be read without the catalog it was written under, and by one that has changed since. Any thread. */
 
 G_BEGIN_DECLS

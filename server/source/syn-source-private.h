@@ -3,6 +3,7 @@
 
 #include "syn-source.h"
 #include "syn-event-batch-private.h"
+#include "syn-producers.h"
 
 /* What the grain (syn-source.c) and the kinds of sources share. All on the grain's lane, but for the worker
  * and the port, through which the threads of file and host sources hand over what they made. */
@@ -21,12 +22,40 @@ typedef struct
 
 extern const SynSourceClass syn_source_file_class, syn_source_simulator_class, syn_source_host_class;
 
+/* Of a durable source some feeds may have to be given again what they lack; all others are live. */
+typedef enum
+{
+  SYN_FEED_LIVE,     /* gets what is new */
+  SYN_FEED_BEHIND,   /* lacks something, and is to be asked how far it is */
+  SYN_FEED_ASKED,    /* is being asked */
+  SYN_FEED_TOLD,     /* has said: waits for a pass over the journal */
+  SYN_FEED_REPLAYED, /* gets what the pass comes to */
+} SynFeedState;
+
 /* A grain that a source's batches go to. */
 typedef struct
 {
   const char *type; /* static */
   const char *key;  /* the catalog's */
+  SynFeedState state;
+  guint64 progress;      /* sequence of the last event that was sent to it, or that it says it has */
+  guint n_out;           /* batches that it has not acknowledged */
+  guint n_replayed_out;  /* of those, replayed ones */
+  SynMessageList asking; /* that it be given what it lacks */
 } SynFeed;
+
+typedef struct _SynDurable SynDurable;
+
+typedef struct _SynFlight SynFlight;
+
+/* Something that a feed is asked, or a batch for it. */
+typedef struct
+{
+  SynSource *source;
+  SynFlight *flight; /* (nullable): of a batch */
+  guint feed;
+  gboolean replayed;
+} SynFeedCall;
 
 struct _SynSource
 {
@@ -49,12 +78,40 @@ struct _SynSource
   char *error;                /* (owned) (nullable) */
   const SynSourceClass *kind; /* (nullable): http has none */
   gpointer state;
+  SynProducers *producers; /* (owned) */
+  SynDurable *durable;     /* (owned) (nullable) */
 };
 
 /* Gives the events their sequence and sends them to the projections. Takes @batch. */
 void syn_source_deliver (SynSource *self, SynEventBatch *batch);
 /* Says why it does not go on, in the status and once in the log; NULL: it does. Takes @error. */
 void syn_source_set_error (SynSource *self, char *error);
+
+void syn_source_unref (SynSource *self);
+/* To who published: as he wants it. Takes both. */
+void syn_source_answer (SynMessage *message, SynPublished *published);
+/* Sends a batch that has its sequence to the feeds in @state that lack it. Takes @batch. */
+void syn_source_hand_out (SynSource *self, SynEventBatch *batch, SynFeedState state);
+void syn_source_count (SynSource *self, SynEventBatch *batch); /* in the metrics: it is accepted */
+
+/* ---- the durable part: syn-source-durable.c ---- */
+
+void syn_source_durable_register_metrics (void);
+gboolean syn_source_durable_start (SynSource *self, GError **error);
+void syn_source_durable_stop (SynSource *self); /* the activation ends */
+void syn_source_durable_free (SynDurable *durable);
+/* Whether something can be published now; else UNAVAILABLE or OVERLOADED, saying why. */
+gboolean syn_source_durable_is_open (SynSource *self, GError **error);
+/* Writes a batch to the journal and answers @message when it is there, or is not. Takes both. */
+void syn_source_durable_publish (SynSource *self, SynEventBatch *batch, SynMessage *message);
+/* @message is the same request as one that is on its way: it gets the same answer. */
+void syn_source_durable_wait (SynSource *self, const char *producer, guint64 number, SynMessage *message);
+/* A batch of @feed was acknowledged, or failed. */
+void syn_source_durable_feed_done (SynSource *self, SynFeed *feed, gboolean failed);
+void syn_source_durable_go_on (SynSource *self); /* there is room for more batches */
+/* Takes @message. */
+void syn_source_durable_replay (SynSource *self, SynMessage *message);
+void syn_source_durable_get_status (SynSource *self, SynSourceStatus *status);
 
 /* ---- threads ---- */
 

@@ -24,12 +24,13 @@
 #define CONFLATION_GRAIN "conflation"
 #define WARN_INTERVAL_MS 10000
 
-static SynMetric events_metric, batches_metric, refused_metric, in_flight_metric, errors_metric;
+static SynMetric events_metric, batches_metric, refused_metric, repeated_metric, in_flight_metric, errors_metric;
 
 void
 syn_publish_free (SynPublish *publish)
 {
   g_clear_pointer (&publish->body, g_bytes_unref);
+  g_free (publish->producer);
   g_free (publish);
 }
 
@@ -54,11 +55,13 @@ syn_source_status_free (SynSourceStatus *status)
   g_free (status);
 }
 
-static void
+void
 syn_source_unref (SynSource *self)
 {
   if (--self->ref_count > 0)
     return;
+  syn_source_durable_free (self->durable);
+  g_clear_pointer (&self->producers, syn_producers_free);
   g_clear_pointer (&self->builder, syn_event_builder_free);
   g_clear_pointer (&self->catalog, syn_catalog_unref);
   g_free (self->feeds);
@@ -77,11 +80,12 @@ syn_source_set_error (SynSource *self, char *error)
 
 /* ---- batches in flight ---- */
 
-typedef struct
+struct _SynFlight
 {
   SynSource *source; /* (owned) */
   guint n_waiting;
-} SynFlight;
+  SynFeedCall calls[]; /* one for each feed that it went to; their source is not owned */
+};
 
 static void
 warn_apply_error (SynSource *self, const GError *error)
@@ -103,35 +107,45 @@ warn_apply_error (SynSource *self, const GError *error)
 static void
 applied (gpointer payload, const GError *error, gpointer user_data)
 {
-  SynFlight *flight = user_data;
-  SynSource *self = flight->source;
+  SynFeedCall *call = user_data;
+  SynFlight *flight = call->flight;
+  SynSource *self = call->source;
+  SynFeed *feed = &self->feeds[call->feed];
 
   if (error != NULL)
     warn_apply_error (self, error);
+  feed->n_out--;
+  feed->n_replayed_out -= call->replayed;
+  if (!self->closed && self->durable != NULL)
+    syn_source_durable_feed_done (self, feed, error != NULL);
   if (--flight->n_waiting > 0)
     return;
 
   g_free (flight);
   self->in_flight--;
   syn_metric_add (self->lane, in_flight_metric, -1);
+  if (!self->closed && self->durable != NULL)
+    syn_source_durable_go_on (self);
   if (!self->closed && self->kind != NULL && self->kind->acknowledged != NULL)
     self->kind->acknowledged (self, self->state);
   syn_source_unref (self);
 }
 
-void
-syn_source_deliver (SynSource *self, SynEventBatch *batch)
+static gboolean
+lacks (const SynFeed *feed, SynEventBatch *batch, SynFeedState state)
 {
-  guint n_events = syn_event_batch_get_n_events (batch);
+  return feed->state == state && feed->progress < syn_event_batch_get_last_sequence (batch);
+}
+
+void
+syn_source_hand_out (SynSource *self, SynEventBatch *batch, SynFeedState state)
+{
+  guint n_calls = 0;
   SynFlight *flight;
 
-  syn_event_batch_set_epoch (batch, self->epoch);
-  syn_event_batch_set_first_sequence (batch, self->sequence + 1, syn_lane_real_us (self->lane));
-  self->sequence += n_events;
-  syn_metric_add (self->lane, events_metric, n_events);
-  syn_metric_add (self->lane, batches_metric, 1);
-
-  if (self->n_feeds == 0)
+  for (guint i = 0; i < self->n_feeds; i++)
+    n_calls += lacks (&self->feeds[i], batch, state);
+  if (n_calls == 0)
     {
       syn_event_batch_unref (batch);
       if (self->kind != NULL && self->kind->acknowledged != NULL)
@@ -139,27 +153,53 @@ syn_source_deliver (SynSource *self, SynEventBatch *batch)
       return;
     }
 
-  flight = g_new0 (SynFlight, 1);
+  flight = g_malloc0 (sizeof (SynFlight) + n_calls * sizeof (SynFeedCall));
   flight->source = self;
-  flight->n_waiting = self->n_feeds;
   self->ref_count++;
   self->in_flight++;
   syn_metric_add (self->lane, in_flight_metric, 1);
   for (guint i = 0; i < self->n_feeds; i++)
     {
+      SynFeed *feed = &self->feeds[i];
+      SynFeedCall *of = &flight->calls[flight->n_waiting];
       const SynCall call = {
-        .type = self->feeds[i].type,
-        .key = self->feeds[i].key,
+        .type = feed->type,
+        .key = feed->key,
         .method = SYN_APPLY_METHOD,
-        .payload = syn_event_batch_ref (batch),
+        .payload = batch,
         .payload_free = (GDestroyNotify) syn_event_batch_unref,
         .reply = applied,
-        .user_data = flight,
+        .user_data = of,
       };
 
+      if (!lacks (feed, batch, state))
+        continue;
+      *of = (SynFeedCall){ .source = self, .flight = flight, .feed = i, .replayed = state == SYN_FEED_REPLAYED };
+      feed->progress = syn_event_batch_get_last_sequence (batch);
+      feed->n_out++;
+      feed->n_replayed_out += of->replayed;
+      flight->n_waiting++;
+      syn_event_batch_ref (batch);
       syn_call (self->lane, &call);
     }
   syn_event_batch_unref (batch);
+}
+
+void
+syn_source_count (SynSource *self, SynEventBatch *batch)
+{
+  syn_metric_add (self->lane, events_metric, syn_event_batch_get_n_events (batch));
+  syn_metric_add (self->lane, batches_metric, 1);
+}
+
+void
+syn_source_deliver (SynSource *self, SynEventBatch *batch)
+{
+  syn_event_batch_set_epoch (batch, self->epoch);
+  syn_event_batch_set_first_sequence (batch, self->sequence + 1, syn_lane_real_us (self->lane));
+  self->sequence += syn_event_batch_get_n_events (batch);
+  syn_source_count (self, batch);
+  syn_source_hand_out (self, batch, SYN_FEED_LIVE);
 }
 
 /* ---- messages ---- */
@@ -211,11 +251,101 @@ reply_receipt (SynMessage *message, SynPublished *published)
   syn_published_free (published);
 }
 
+void
+syn_source_answer (SynMessage *message, SynPublished *published)
+{
+  const SynPublish *publish = syn_message_get_payload (message);
+
+  if (publish->wants_receipt)
+    reply_receipt (message, published);
+  else
+    syn_message_reply (message, published, (GDestroyNotify) syn_published_free);
+}
+
+/* A request that its producer has numbered. TRUE: it is the next one. FALSE: it has been answered, or will be. */
+static gboolean
+is_next_request (SynSource *self, const SynPublish *publish, SynMessage *message)
+{
+  SynAcknowledgement ack;
+  SynPublished *published;
+
+  switch (syn_producers_judge (self->producers, publish->producer, publish->number, &ack))
+    {
+    case SYN_REQUEST_NEXT:
+      return TRUE;
+    case SYN_REQUEST_KNOWN:
+      published = g_new0 (SynPublished, 1);
+      published->accepted = ack.accepted;
+      published->sequence = ack.sequence;
+      syn_metric_add (self->lane, repeated_metric, 1);
+      syn_source_answer (message, published);
+      break;
+    case SYN_REQUEST_PENDING:
+      syn_metric_add (self->lane, repeated_metric, 1);
+      syn_source_durable_wait (self, publish->producer, publish->number, message);
+      break;
+    case SYN_REQUEST_TOO_OLD:
+      syn_metric_add (self->lane, refused_metric, 1);
+      fail (message, SYN_ERROR_CONFLICT,
+            "producer \"%s\": request %" G_GUINT64_FORMAT " was taken before; the last one taken is %" G_GUINT64_FORMAT
+            ", and only of the last %u the answer is known",
+            publish->producer, publish->number, ack.number, SYN_PRODUCER_WINDOW);
+      break;
+    case SYN_REQUEST_TOO_NEW:
+      syn_metric_add (self->lane, refused_metric, 1);
+      fail (message, SYN_ERROR_CONFLICT,
+            "producer \"%s\": request %" G_GUINT64_FORMAT " came before the one that it follows; the last one taken is %" G_GUINT64_FORMAT,
+            publish->producer, publish->number, ack.number);
+      break;
+    }
+  return FALSE;
+}
+
+static gboolean
+is_open (SynSource *self, GError **error)
+{
+  if (self->durable != NULL)
+    return syn_source_durable_is_open (self, error);
+  if (self->in_flight < SYN_MAX_BATCHES_IN_FLIGHT)
+    return TRUE;
+  g_set_error (error, SYN_ERROR, SYN_ERROR_OVERLOADED, "source \"%s\" has %u batches that are not applied yet", self->spec->name,
+               self->in_flight);
+  return FALSE;
+}
+
+/* What was read counts: now, or when it is in the journal. */
+static void
+accept (SynSource *self, const SynPublish *publish, SynEventBatch *batch, SynMessage *message)
+{
+  SynPublished *published;
+
+  if (publish->producer != NULL)
+    syn_event_batch_set_producer (batch, publish->producer, publish->number);
+  if (self->durable != NULL)
+    {
+      syn_source_durable_publish (self, batch, message);
+      return;
+    }
+  published = g_new0 (SynPublished, 1);
+  published->accepted = syn_event_batch_get_n_events (batch);
+  syn_source_deliver (self, batch);
+  published->sequence = self->sequence;
+  if (publish->producer != NULL)
+    {
+      const SynAcknowledgement ack = { publish->number, published->accepted, published->sequence };
+
+      syn_producers_acknowledge (self->producers, publish->producer, &ack);
+    }
+  syn_source_answer (message, published);
+}
+
 static void
 receive_publish (SynSource *self, SynMessage *message)
 {
   const SynPublish *publish = syn_message_get_payload (message);
+  g_autoptr (GError) error = NULL;
   SynPublished *published;
+  SynEventBatch *batch;
 
   if (self->spec->kind != SYN_SOURCE_HTTP)
     {
@@ -224,11 +354,12 @@ receive_publish (SynSource *self, SynMessage *message)
             "source \"%s\" is not of kind \"http\": nothing can be published to it", self->spec->name);
       return;
     }
-  if (self->in_flight >= SYN_MAX_BATCHES_IN_FLIGHT)
+  if (publish->producer != NULL && !is_next_request (self, publish, message))
+    return;
+  if (!is_open (self, &error))
     {
       syn_metric_add (self->lane, refused_metric, 1);
-      fail (message, SYN_ERROR_OVERLOADED, "source \"%s\" has %u batches that are not applied yet",
-            self->spec->name, self->in_flight);
+      syn_message_fail (message, error);
       return;
     }
 
@@ -241,27 +372,26 @@ receive_publish (SynSource *self, SynMessage *message)
     }
 
   published = g_new0 (SynPublished, 1);
-  if (read_body (self, publish, &published->place, &published->error))
-    {
-      SynEventBatch *batch = syn_event_builder_take (self->builder);
-
-      memset (&published->place, 0, sizeof published->place);
-      if (batch != NULL)
-        {
-          published->accepted = syn_event_batch_get_n_events (batch);
-          syn_source_deliver (self, batch);
-        }
-    }
-  else
+  if (!read_body (self, publish, &published->place, &published->error))
     {
       syn_event_builder_reset (self->builder);
       syn_metric_add (self->lane, refused_metric, 1);
+      published->sequence = self->sequence;
+      syn_source_answer (message, published);
+      return;
     }
+  memset (&published->place, 0, sizeof published->place);
+  batch = syn_event_builder_take (self->builder);
+  if (batch != NULL)
+    {
+      syn_published_free (published);
+      accept (self, publish, batch, message);
+      return;
+    }
+  if (publish->producer != NULL)
+    g_set_error (&published->error, SYN_ERROR, SYN_ERROR_INVALID, "a request with a number has at least one event");
   published->sequence = self->sequence;
-  if (publish->wants_receipt)
-    reply_receipt (message, published);
-  else
-    syn_message_reply (message, published, (GDestroyNotify) syn_published_free);
+  syn_source_answer (message, published);
 }
 
 static void
@@ -273,6 +403,8 @@ receive_status (SynSource *self, SynMessage *message)
   status->batches_in_flight = self->in_flight;
   status->finished = self->exhausted && self->in_flight == 0;
   status->error = g_strdup (self->error);
+  if (self->durable != NULL)
+    syn_source_durable_get_status (self, status);
   syn_message_reply (message, status, (GDestroyNotify) syn_source_status_free);
 }
 
@@ -289,6 +421,12 @@ source_receive (SynGrain *grain, gpointer state, SynMessage *message)
       break;
     case SYN_SOURCE_STATUS:
       receive_status (self, message);
+      break;
+    case SYN_SOURCE_REPLAY:
+      if (self->durable != NULL)
+        syn_source_durable_replay (self, message);
+      else
+        fail (message, SYN_ERROR_INVALID, "source \"%s\" is not durable: nothing of it can be replayed", self->spec->name);
       break;
     default:
       fail (message, SYN_ERROR_INVALID, "a source has no method %d", method);
@@ -341,9 +479,15 @@ source_activate (SynGrain *grain, const char *key, gpointer type_data, GError **
       const SynConflationSpec *group = syn_catalog_get_conflation (catalog, i);
 
       if (syn_projection_spec_find_input (group->common, spec) >= 0)
-        self->feeds[self->n_feeds++] = (SynFeed){ group->direct ? PROJECTION_GRAIN : CONFLATION_GRAIN, group->name };
+        self->feeds[self->n_feeds++] = (SynFeed){ .type = group->direct ? PROJECTION_GRAIN : CONFLATION_GRAIN, .key = group->name };
     }
   self->builder = syn_event_builder_new (spec);
+  self->producers = syn_producers_new ();
+  if (spec->durable && !syn_source_durable_start (self, error))
+    {
+      syn_source_unref (self);
+      return NULL;
+    }
   self->kind = class_of (spec->kind);
   if (self->kind != NULL)
     self->state = self->kind->start (self);
@@ -355,6 +499,8 @@ source_deactivate (SynGrain *grain, gpointer state)
 {
   SynSource *self = state;
 
+  if (self->durable != NULL)
+    syn_source_durable_stop (self);
   self->closed = TRUE;
   if (self->kind != NULL)
     self->kind->stop (self, g_steal_pointer (&self->state));
@@ -374,6 +520,7 @@ syn_sources_register (SynSilo *silo, SynCatalog *catalog)
   static const SynGrainType type = {
     .name = SYN_SOURCE_GRAIN,
     .always_on = TRUE,
+    .reentrant = TRUE, /* many may wait for the journal */
     .activate = source_activate,
     .receive = source_receive,
     .deactivate = source_deactivate,
@@ -385,6 +532,9 @@ syn_sources_register (SynSilo *silo, SynCatalog *catalog)
                                         "Batches of events handed to projections");
   refused_metric =
       syn_metric_register (SYN_METRIC_COUNTER, "source_refused_total", "Publish requests that were refused");
+  repeated_metric = syn_metric_register (SYN_METRIC_COUNTER, "source_repeated_total",
+                                         "Publish requests that came again, and counted once");
+  syn_source_durable_register_metrics ();
   in_flight_metric = syn_metric_register (SYN_METRIC_GAUGE, "source_batches_in_flight",
                                           "Batches that some projection, or its conflation, has not taken in yet");
   errors_metric = syn_metric_register (SYN_METRIC_COUNTER, "source_apply_errors_total",

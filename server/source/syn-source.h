@@ -22,6 +22,8 @@ typedef struct {
   GBytes *body;
   SynFormat format;
   gboolean wants_receipt; /* by a grain: the reply is a SynReceipt, and an invalid body a failed call, with its place in the message */
+  char *producer; /* (owned) (nullable): who numbers his requests, so that one that comes twice counts once */
+  guint64 number; /* of the request, from 1 */
 } SynPublish;
 
 /* The answer: @error is NULL when accepted. An invalid body is an answer, not a failed call, for it carries its place. */
@@ -37,6 +39,10 @@ typedef struct {
   guint batches_in_flight;
   gboolean finished;    /* file: read to the end; simulator: limit reached */
   char *error;          /* (nullable): why it stopped, with file, line and position */
+  gboolean durable;
+  gboolean recovering;  /* durable: some feed is given again what it lacks, or it is not open yet */
+  guint64 replayed;     /* events, to these */
+  guint permille;       /* of what is to be replayed to them */
 } SynSourceStatus;
 
 void syn_publish_free (SynPublish *publish);

@@ -58,7 +58,6 @@ static const struct {
   { SOURCE ("'durable':false"), "2: source 's': 'fields' is missing" },
   { SOURCE ("'fields':[]"), "3: source 's': 'fields': expected an object, found an array" },
   { SOURCE ("'path':'x.csv','fields':{'a':'int64'}"), "3: source 's': 'path' has no meaning for sources of kind 'http'" },
-  { SOURCE ("'durable':true,'fields':{'a':'int64'}"), "3: source 's': 'durable': true needs the journal, which this version does not have" },
   { SOURCE ("'durable':1,'fields':{'a':'int64'}"), "3: source 's': 'durable': expected true or false, found a number" },
   { SOURCE ("'fields':{'a':'int'}"), "3: source 's', field 'a': expected a type: bool, int64, double, decimal(0) to decimal(18), string or timestamp; found 'int'; did you mean 'int64'?" },
   { SOURCE ("'fields':{'a':'decimal(19)'}"), "3: source 's', field 'a': expected decimal(0) to decimal(18), found 'decimal(19)'" },

@@ -20,7 +20,9 @@ typedef struct
   GByteArray *bytes; /* (owned) (nullable): NULL once it is handed on */
   gsize counted;     /* in http->upload_bytes */
   SynFormat format;
-  char *key; /* (owned): the source's name */
+  char *key;         /* (owned): the source's name */
+  char *producer;    /* (owned) (nullable) */
+  guint64 number;
 } Upload;
 
 typedef struct
@@ -40,6 +42,7 @@ upload_free (gpointer data)
   self->http->upload_bytes -= self->counted;
   g_clear_pointer (&self->bytes, g_byte_array_unref);
   g_free (self->key);
+  g_free (self->producer);
   g_free (self);
 }
 
@@ -68,6 +71,24 @@ got_chunk (SoupServerMessage *msg, GBytes *chunk, gpointer user_data)
   g_byte_array_append (self->bytes, data, (guint) length);
 }
 
+/* Who numbers requests says who he is, and the other way round. NULL: that is well. */
+static const char *
+check_producer (SoupMessageHeaders *headers, const char **producer, guint64 *number)
+{
+  const char *text = soup_message_headers_get_one (headers, "Synoptic-Sequence");
+
+  *producer = soup_message_headers_get_one (headers, "Synoptic-Producer");
+  if ((*producer == NULL) != (text == NULL))
+    return "Synoptic-Producer and Synoptic-Sequence come together";
+  if (*producer == NULL)
+    return NULL;
+  if (!syn_http_is_producer (*producer))
+    return "Synoptic-Producer: expected 1 to " G_STRINGIFY (SYN_MAX_PRODUCER_BYTES) " letters, digits or . _ : -";
+  if (!syn_http_parse_request_number (text, number))
+    return "Synoptic-Sequence: expected the number of the request, from 1, one more with each";
+  return NULL;
+}
+
 void
 syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
@@ -79,6 +100,8 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
   goffset length = soup_message_headers_get_content_length (headers);
   Upload *upload;
   SynFormat format;
+  const char *producer, *wrong;
+  guint64 number = 0;
 
   if (origin != NULL && !syn_http_origin_is_allowed (origin))
     {
@@ -116,7 +139,15 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
                               NULL);
       return;
     }
+  wrong = check_producer (headers, &producer, &number);
+  if (wrong != NULL)
+    {
+      syn_http_respond_error (msg, SYN_ERROR_INVALID, wrong, 0, NULL);
+      return;
+    }
   upload = g_new0 (Upload, 1);
+  upload->producer = g_strdup (producer);
+  upload->number = number;
   upload->http = http;
   upload->format = format;
   upload->key = g_steal_pointer (&name);
@@ -175,6 +206,8 @@ syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest)
 
   publish->body = g_byte_array_free_to_bytes (g_steal_pointer (&upload->bytes));
   publish->format = upload->format;
+  publish->producer = g_steal_pointer (&upload->producer);
+  publish->number = upload->number;
   self->key = g_steal_pointer (&upload->key);
   self->counted = upload->counted;
   upload->counted = 0;

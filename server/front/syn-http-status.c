@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "syn-projection.h"
+#include "syn-silo-journal.h"
 #include "syn-source.h"
 #include "syn-process.h"
 #include "syn-ws-lane.h"
@@ -27,6 +28,7 @@ typedef struct
   guint n_sources;
   SynSourceStatus **statuses; /* (owned): NULL: @errors says why */
   char **errors;              /* (owned) */
+  SynJournalStatus *journal;  /* (owned) (nullable) */
   GString *on_demand;         /* (owned) (nullable): the questions with their readers, as JSON */
 } Report;
 
@@ -61,6 +63,11 @@ append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *
           json, "\"sequence\":%" G_GUINT64_FORMAT ",\"batches_in_flight\":%u,\"finished\":%s,\"error\":",
           status->sequence, status->batches_in_flight, status->finished ? "true" : "false");
       append_nullable (json, status->error);
+      if (status->durable)
+        g_string_append (json, ",\"durable\":true");
+      if (status->recovering)
+        g_string_append_printf (json, ",\"recovering\":{\"replayed\":%" G_GUINT64_FORMAT ",\"percent\":%.1f}", status->replayed,
+                                (double) status->permille / 10);
     }
   else
     {
@@ -97,6 +104,25 @@ append_lane (GString *json, const char *name, SynLane *lane)
   g_string_append (json, "}}");
 }
 
+/* Of all durable sources together. */
+static void
+append_journal (GString *json, const SynJournalStatus *journal)
+{
+  if (journal == NULL)
+    {
+      g_string_append (json, "\"journal\":null,");
+      return;
+    }
+  g_string_append_printf (json,
+                          "\"journal\":{\"records\":%" G_GUINT64_FORMAT ",\"bytes\":%" G_GUINT64_FORMAT ",\"queued_bytes\":%" G_GUINT64_FORMAT
+                          ",\"appends\":%" G_GUINT64_FORMAT ",\"commits\":%" G_GUINT64_FORMAT ",\"oldest_us\":%" G_GINT64_FORMAT
+                          ",\"newest_us\":%" G_GINT64_FORMAT ",\"error\":",
+                          journal->n_records, journal->n_bytes, journal->n_queued_bytes, journal->n_appends, journal->n_commits,
+                          journal->oldest_us, journal->newest_us);
+  append_nullable (json, journal->last_error);
+  g_string_append (json, "},");
+}
+
 static void
 append_silo (GString *json, Report *self)
 {
@@ -125,6 +151,7 @@ append_silo (GString *json, Report *self)
   g_string_append_printf (
       json, "\"memory\":{\"rss_bytes\":%" G_GUINT64_FORMAT "},\"descriptors\":%u,\"cpu_s\":%.3f,",
       process.rss_bytes, process.descriptors, process.cpu_s);
+  append_journal (json, self->journal);
   g_string_append (json, "\"lanes\":[");
   for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
     {
@@ -151,6 +178,7 @@ report_free (Report *self)
   g_free (self->errors);
   if (self->on_demand != NULL)
     g_string_free (self->on_demand, TRUE);
+  g_clear_pointer (&self->journal, syn_journal_status_free);
   syn_catalog_unref (self->catalog);
   g_free (self);
 }
@@ -213,6 +241,15 @@ source_said (gpointer payload, const GError *error, gpointer user_data)
 }
 
 static void
+journal_said (SynJournalRequest *answer, gpointer user_data)
+{
+  Report *self = user_data;
+
+  self->journal = g_steal_pointer (&answer->status);
+  report_got_one (self);
+}
+
+static void
 report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
 {
   Report *self = g_new0 (Report, 1);
@@ -239,6 +276,12 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
 
       *question = (Question){ self, i };
       syn_call (http->lane, &call);
+    }
+  if (whole && syn_silo_get_journal (http->silo) != NULL)
+    {
+      self->waiting++;
+      syn_journal_submit (syn_silo_get_journal (http->silo),
+                          syn_journal_request_new (http->lane, SYN_JOURNAL_STATUS, 0, journal_said, self));
     }
   if (whole)
     {

@@ -101,8 +101,9 @@ BAD_CATALOGS = (
      '"min_interval_ms": expected a whole number from 10 to 3600000, found 9'),
     ("a cap of more than an hour", projection('"min_interval_ms":3600001,"columns":{"n":"count()"}'), 4, "10 to 3600000"),
     ("a cap as text", projection('"min_interval_ms":"fast","columns":{"n":"count()"}'), 4, "expected a whole number"),
-    ("durable", '{"sources":[{"name":"s","kind":"http",\n"durable":true,"fields":{"n":"int64"}}]}', 2,
-     '"durable": true needs the journal, which this version does not have'),
+    ("a durable file", '{"sources":[{"name":"s","kind":"file","path":"x.csv",\n"durable":true,"fields":{"n":"int64"}}]}', 2,
+     'a file is read again from its beginning'),
+    ("a durable simulator", '{"sources":[{"name":"s","kind":"simulator",\n"durable":true}]}', 2, 'makes the same events again'),
     ("a double as key", '{"sources":[' + TRADES + '],"projections":[{"name":"p","from":"trades",\n"key":["w"],'
      '"columns":{"n":"count()"}}]}', 2, "declare it as a decimal"),
     ("a where that is no condition", projection('"where":"price","columns":{"n":"count()"}'), 4, "expected a condition"),

@@ -176,7 +176,6 @@ void syn_grain_unref (SynGrain *self);
 
 /* Around a turn that no message begins (a state function's, a reply's), of a grain that has not ended. @context (nullable). */
 SynTurn syn_grain_enter_for (SynGrain *self, SynContext *context, gint64 deadline_ms);
-SynTurn syn_grain_enter (SynGrain *self);
 void syn_grain_leave (SynGrain *self, SynTurn before);
 
 /* Receives messages, until the budget or the messages end; returns what is left of the budget. */

@@ -120,12 +120,6 @@ syn_grain_enter_for (SynGrain *self, SynContext *context, gint64 deadline_ms)
   return enter (self, context, deadline_ms, 0);
 }
 
-SynTurn
-syn_grain_enter (SynGrain *self)
-{
-  return syn_grain_enter_for (self, NULL, 0);
-}
-
 void
 syn_grain_leave (SynGrain *self, SynTurn before)
 {

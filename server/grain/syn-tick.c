@@ -86,9 +86,10 @@ syn_grain_end_ticks (SynGrain *self)
 guint
 syn_grain_start_timer (SynGrain *self, int method, guint due_ms, guint period_ms)
 {
-  SynTick *tick = g_new0 (SynTick, 1);
+  SynTick *tick;
 
   g_return_val_if_fail (!self->ended, 0);
+  tick = g_new0 (SynTick, 1);
   tick->message.method = (gint16) method;
   tick->message.is_tick = TRUE;
   tick->message.stage = SYN_MESSAGE_ENDED;

@@ -22,7 +22,8 @@ struct _SynSqliteJob {
   gboolean writes;
   GError *error;    /* (owned) (nullable): set by @run (INTERNAL, CONFLICT…: this job alone failed), or why the commit failed */
   /* On the file's thread, within the transaction. FALSE: SQLite said no, see syn_sqlite_file_fail(). May be run again, from the start,
-   * when the transaction around it could not be committed. What it answers is not known to be durable before @done. */
+   * when the transaction around it could not be committed. What it answers is not known to be durable before @done. A job of several
+   * statements that fails at a later one leaves what the first did in the transaction, which goes on: it has to be sound then, too. */
   gboolean (*run) (SynSqliteFile *file, SynSqliteJob *job);
   /* On the file's thread, once: after the commit, or with the error. Frees @job. */
   void (*done) (SynSqliteJob *job);

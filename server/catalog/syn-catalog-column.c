@@ -98,7 +98,7 @@ take_aggregate (SynExpr *node, gpointer user_data)
   g_autofree char *hidden = NULL;
   int index;
 
-  if (self->error != NULL || syn_expr_get_kind (node) != SYN_EXPR_CALL
+  if (self->error != NULL || syn_expr_get_kind (node) != SYN_EXPR_CALL || !syn_expr_check_call (node, &self->error)
       || !syn_expr_is_aggregate_name (syn_expr_get_name (node)))
     return NULL;
   index = add_aggregate (self, node);

@@ -50,6 +50,9 @@ void syn_expr_foreach_name (const SynExpr *self, void (*func) (const SynExpr *na
  * the aggregates out of a column's expression. */
 SynExpr *syn_expr_replace (SynExpr *self, SynExpr *(*func) (SynExpr *node, gpointer user_data), gpointer user_data);
 SynExpr *syn_expr_new_name (const char *name, guint position);
+/* Whether there is a function or an aggregate that @call, a CALL, can mean. Error: SYN_ERROR_INVALID with the position and a suggestion;
+ * for those who look at arguments before the call is compiled, so that what is wrong first is said first. */
+gboolean syn_expr_check_call (const SynExpr *call, GError **error);
 
 /* ---- compiled ---- */
 typedef struct _SynProgram SynProgram; /* immutable, refcounted, any thread */

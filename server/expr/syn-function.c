@@ -135,6 +135,12 @@ fail_unknown (const SynExpr *expr, GError **error)
 }
 
 gboolean
+syn_expr_check_call (const SynExpr *call, GError **error)
+{
+  return syn_function_find (call->name) != NULL || syn_expr_is_aggregate_name (call->name) || fail_unknown (call, error);
+}
+
+gboolean
 syn_compile_fail_type (const SynExpr *expr, guint index, const char *expected, const SynValue *found, GError **error)
 {
   g_autofree char *type = syn_value_type_to_string (found), *place = NULL;

@@ -220,7 +220,11 @@ take (SynExpr *node, gpointer user_data)
   if (index >= 0)
     return syn_expr_new_name (self->query->group->work->columns[index].name, syn_expr_get_position (node));
   if (!is_aggregate (node))
-    return NULL;
+    {
+      if (syn_expr_get_kind (node) == SYN_EXPR_CALL)
+        syn_expr_check_call (node, &self->error);
+      return NULL;
+    }
   index = add_aggregate (self, node);
   hidden = g_strdup_printf ("$%d", index);
   return syn_expr_new_name (hidden, syn_expr_get_position (node));

@@ -133,6 +133,7 @@ static const struct {
   { Q "group=symbol&having=count()", SYN_ERROR_INVALID, "having: column 1: expected a condition (bool), found int64" },
   { Q "group=symbol&sort=volume", SYN_ERROR_INVALID, "sort: column 1: no column \"volume\"; groups are sorted by" },
   { Q "having=count()>1", SYN_ERROR_INVALID, "having: without a group, select says what is shown" },
+  { Q "group=symbol&select=symbol,summ(last)", SYN_ERROR_INVALID, "select: column 8: no function \"summ\"; did you mean \"sum\"?" },
   { Q "select=symbol,count()", SYN_ERROR_INVALID, "select: column 1: \"symbol\" has one value a row" },
   { Q "where=count()>1", SYN_ERROR_INVALID, "where: column 1: count() is an aggregate" },
   { Q "join=", SYN_ERROR_INVALID, "join: column 1: expected the name of a projection, found the end" },

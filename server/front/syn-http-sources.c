@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include "syn-source.h"
+#include "syn-suggest.h"
 
 #define PUBLISH_TIMEOUT_MS 30000
 #define RESERVE_BYTES (1u << 20) /* set aside for a body by what it says of its length */
@@ -89,6 +90,21 @@ check_producer (SoupMessageHeaders *headers, const char **producer, guint64 *num
   return NULL;
 }
 
+/* The nearest source that takes events, or else where all are listed. */
+static char *
+describe_unknown (SynCatalog *catalog, const char *name)
+{
+  g_autofree char *near = NULL;
+  SynSuggest suggest;
+
+  syn_suggest_init (&suggest, name);
+  for (guint i = 0; i < syn_catalog_get_n_sources (catalog); i++)
+    if (syn_catalog_get_source (catalog, i)->kind == SYN_SOURCE_HTTP)
+      syn_suggest_add (&suggest, syn_catalog_get_source (catalog, i)->name);
+  near = syn_suggest_dup_text (&suggest);
+  return g_strdup_printf ("there is no source \"%.200s\"%s", name, near[0] != '\0' ? near : "; GET /v1/sources lists them");
+}
+
 void
 syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
@@ -110,8 +126,7 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
     }
   if (name == NULL || syn_catalog_find_source (http->catalog, name) == NULL)
     {
-      message = g_strdup_printf ("there is no source \"%.200s\"; GET /v1/sources lists them",
-                                 name != NULL ? name : rest);
+      message = describe_unknown (http->catalog, name != NULL ? name : rest);
       syn_http_respond_error (msg, SYN_ERROR_NOT_FOUND, message, 0, NULL);
       return;
     }

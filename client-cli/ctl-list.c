@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* synopticctl status and projections: a JSON document of the server, as it is or for people. */
+/* synopticctl projections, and what status has in common with it: a JSON document of the server, as it is or for people. */
 
 #include "ctl.h"
 
 static int
-print_document (const char *server, const char *path, CtlFormat format)
+print_document (const char *server, const char *path, CtlFormat format, JsonNode *(*arrange) (JsonNode *root))
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) body = ctl_fetch (server, path, "application/json", &error);
   g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonNode) arranged = NULL;
   gsize size;
   const char *data;
 
@@ -31,12 +32,15 @@ print_document (const char *server, const char *path, CtlFormat format)
                error != NULL ? error->message : "");
       return CTL_ERROR;
     }
-  ctl_table_print_json (json_parser_get_root (parser), stdout);
+  if (arrange != NULL)
+    arranged = arrange (json_parser_get_root (parser));
+  ctl_table_print_json (arranged != NULL ? arranged : json_parser_get_root (parser), stdout);
   return ctl_flush ();
 }
 
-static int
-list (const char *server, int argc, char **argv, const char *path, const char *summary)
+int
+ctl_print_document (const char *server, int argc, char **argv, const char *path, const char *summary,
+                    JsonNode *(*arrange) (JsonNode *root))
 {
   g_autofree char *format_text = NULL;
   const GOptionEntry entries[] = {
@@ -48,17 +52,11 @@ list (const char *server, int argc, char **argv, const char *path, const char *s
   if (!ctl_parse ("", summary, NULL, entries, &server, &argc, &argv, 0, 0)
       || !ctl_parse_format (format_text, FALSE, &format))
     return CTL_USAGE;
-  return print_document (server, path, format);
-}
-
-int
-ctl_status (const char *server, int argc, char **argv)
-{
-  return list (server, argc, argv, "/v1/status", "Prints how the server is doing.");
+  return print_document (server, path, format, arrange);
 }
 
 int
 ctl_projections (const char *server, int argc, char **argv)
 {
-  return list (server, argc, argv, "/v1/projections", "Lists the projections that the server has.");
+  return ctl_print_document (server, argc, argv, "/v1/projections", "Lists the projections that the server has.", NULL);
 }

@@ -68,6 +68,17 @@ void ctl_iterate (void);
 /* A GET, waited for. */
 GBytes *ctl_fetch (const char *server, const char *path, const char *accept, GError **error);
 
+/* ctl-list.c */
+
+/* A verb without arguments that prints a JSON document of the server: as it is (`--format json`), or as a table
+ * of what @arrange (nullable) makes of it (transfer full). */
+int ctl_print_document (const char *server,
+                        int argc,
+                        char **argv,
+                        const char *path,
+                        const char *summary,
+                        JsonNode *(*arrange) (JsonNode *root));
+
 /* ctl-text.c */
 
 /* A PATH with query as a person types it, as a URL carries it: what is not safe in one becomes %XX; `%XX`,

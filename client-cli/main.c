@@ -39,6 +39,7 @@ int
 main (int argc, char **argv)
 {
   const char *server = replica_default_uri ();
+  g_autoptr (GString) names = NULL;
   int at = 1;
 
   setlocale (LC_ALL, "");
@@ -76,6 +77,9 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
     if (strcmp (argv[at], verbs[i].name) == 0)
       return verbs[i].run (server, argc - at, argv + at);
-  ctl_say ("no verb \"%s\"; see synopticctl --help", argv[at]);
+  names = g_string_new (NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    g_string_append_printf (names, "%s%s", i == 0 ? "" : i + 1 < G_N_ELEMENTS (verbs) ? ", " : " or ", verbs[i].name);
+  ctl_say ("no verb \"%s\": expected %s; see synopticctl --help", argv[at], names->str);
   return CTL_USAGE;
 }

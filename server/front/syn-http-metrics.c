@@ -7,8 +7,6 @@
 
 #include "syn-expr.h"
 #include "syn-process.h"
-#include "syn-projection.h"
-#include "syn-source.h"
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
@@ -134,7 +132,6 @@ append_process (GString *text)
 void
 syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
-  static const char *const types[] = { SYN_SOURCE_GRAIN, SYN_PROJECTION_GRAIN, SYN_QUERY_GRAIN };
   GString *text = g_string_new (NULL);
   g_autoptr (GBytes) body = NULL;
 
@@ -144,9 +141,9 @@ syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest)
                  http->ready && !http->draining);
   append_number (text, "synoptic_http_connections", "gauge", "Open HTTP connections.", syn_http_count (http));
   append_head (text, "synoptic_grains", "gauge", "Activations, by type of grain.");
-  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
-    g_string_append_printf (text, "synoptic_grains{type=\"%s\"} %u\n", types[i],
-                            syn_silo_get_n_activations (http->silo, types[i]));
+  for (guint i = 0; i < syn_silo_get_n_types (http->silo); i++)
+    g_string_append_printf (text, "synoptic_grains{type=\"%s\"} %u\n", syn_silo_get_type_name (http->silo, i),
+                            syn_silo_get_n_activations (http->silo, syn_silo_get_type_name (http->silo, i)));
   append_number (text, "synoptic_expression_limits_total", "counter",
                  "Values of expressions that are null because a string grew beyond its limit.",
                  (double) syn_program_get_n_exceeded ());

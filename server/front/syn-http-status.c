@@ -141,10 +141,17 @@ append_silo (GString *json, Report *self)
   g_string_append_printf (json, "\"projections\":%u,\"screens\":%u,",
                           syn_catalog_get_n_projections (self->catalog),
                           syn_catalog_get_n_screens (self->catalog));
-  g_string_append_printf (json, "\"grains\":{\"source\":%u,\"projection\":%u,\"query\":%u},",
-                          syn_silo_get_n_activations (silo, SYN_SOURCE_GRAIN),
-                          syn_silo_get_n_activations (silo, SYN_PROJECTION_GRAIN),
-                          syn_silo_get_n_activations (silo, SYN_QUERY_GRAIN));
+  g_string_append (json, "\"grains\":{");
+  for (guint i = 0; i < syn_silo_get_n_types (silo); i++)
+    {
+      const char *type = syn_silo_get_type_name (silo, i);
+
+      if (i > 0)
+        g_string_append_c (json, ',');
+      syn_json_append_string (json, type);
+      g_string_append_printf (json, ":%u", syn_silo_get_n_activations (silo, type));
+    }
+  g_string_append (json, "},");
   g_string_append_printf (
       json, "\"beacons\":%u,\"polls_waiting\":%u,\"connections\":{\"http\":%u,\"websocket\":%u},",
       beacons.beacons, beacons.waiting, syn_http_count (self->request.http), syn_ws_count (silo));
@@ -348,5 +355,6 @@ syn_http_index (SynHttp *http, SoupServerMessage *msg, const char *rest)
       "GET  /v1/status                   this silo\n"
       "GET  /healthz, /readyz, /metrics  for machines\n"
       "\n"
-      "QUERY: where=EXPRESSION, select=COLUMNS, sort=[-]COLUMN, limit=N; percent-encoded.\n");
+      "QUERY: join=PATHS, where=EXPRESSION, group=COLUMNS, having=EXPRESSION, select=COLUMNS, sort=[-]COLUMN,\n"
+      "       offset=N, limit=N; percent-encoded.\n");
 }

@@ -454,6 +454,19 @@ syn_silo_get_started_us (SynSilo *self)
   return self->started_us;
 }
 
+guint
+syn_silo_get_n_types (SynSilo *self)
+{
+  return self->n_kinds;
+}
+
+const char *
+syn_silo_get_type_name (SynSilo *self, guint index)
+{
+  g_return_val_if_fail (index < self->n_kinds, NULL);
+  return self->kinds[index].type.name;
+}
+
 /**
  * syn_silo_get_n_activations:
  * @type: (nullable): %NULL: of all types

@@ -38,7 +38,9 @@ SynLane *syn_silo_get_front_lane (SynSilo *self);
 guint32 syn_silo_get_incarnation (SynSilo *self);
 gint64 syn_silo_get_started_us (SynSilo *self);
 guint syn_partition_of (const char *type, const char *key);
-/* What is active, per type: JSON-ready numbers for /v1/status; any thread. */
+/* The types of grains that are registered, those of modules too; and what is active, per type. Any thread, once the silo is started. */
+guint syn_silo_get_n_types (SynSilo *self);
+const char *syn_silo_get_type_name (SynSilo *self, guint index);
 guint syn_silo_get_n_activations (SynSilo *self, const char *type);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynSilo, syn_silo_free)

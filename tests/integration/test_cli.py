@@ -164,6 +164,27 @@ class Reading(Cli):
         self.assertIn(str(self.silo.pid), text)
         for word in ("version", "uptime_s", "descriptors", "rss_bytes", "big", "sim"):
             self.assertIn(word, text)
+        lines = [line.split() for line in text.splitlines()]
+        numbers = {line[0]: line[1] for line in lines if len(line) == 2}
+        applied = sum(lane["metrics"]["applied_events_total"] for lane in status["lanes"])
+        self.assertGreaterEqual(int(numbers["events.applied"]), applied)
+        for name in ("grains.conflation", "conflation.partials", "questions.from_changes", "store.requests", "reminders.set", "snapshots.made",
+                     "look_at"):
+            self.assertIn(name, numbers)
+
+    def test_status_of_a_question(self):
+        """Questions are shown as they are asked; what has gone wrong is named."""
+        question = "dir/p?where=n > 0 and key != \"+\"&select=key, n"
+        with Silo(CATALOG) as silo:
+            silo.publish("s", EVENTS)
+            self.run_ctl("get", question, server=silo.url)
+            silo.publish("s", [{"price": "not a number"}])
+            text = self.run_ctl("status", server=silo.url).stdout.decode()
+            self.assertIn('dir/p?where=n > 0 and key != "+"&select=key,n', text)
+            self.assertRegex(text, r"(?m)^look_at\.source_refused_total +1$")
+            paths = [entry["path"] for entry in json.loads(self.run_ctl("status", "-f", "json", server=silo.url).stdout)["on_demand"]]
+            self.assertEqual(len(paths), 1)
+            self.assertIn("%2B", paths[0])
 
     def test_where_the_server_is(self):
         """--server before or behind the verb, or $SYNOPTIC_SERVER; the option wins."""
@@ -193,6 +214,8 @@ class Reading(Cli):
         self.assertEqual(done.stdout, b"")
         self.assertIn(b'no source "nope"', done.stderr)
         self.assertIn(b"/v1/sources", done.stderr)
+        done = self.ctl("publish", "s1", "/dev/null", status=1)
+        self.assertIn(b'no source "s1"; did you mean "s"?', done.stderr)
         sequence = json.loads(self.silo.publish("s", "").text)["sequence"]
         self.assertEqual(self.ctl("publish", "s", "/dev/null").stdout.decode(), f"accepted 0 sequence {sequence}\n")
 

@@ -27,7 +27,7 @@ test_data (void)
   screens = replica_screens_parse (json, (gssize) length, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (screens->len, ==, syn_catalog_get_n_screens (catalog));
-  g_assert_cmpuint (screens->len, ==, 2);
+  g_assert_cmpuint (screens->len, ==, 3);
   g_assert_cmpstr (replica_screen_get_name (g_ptr_array_index (screens, 0)), ==, "market");
   g_assert_cmpuint (replica_screen_get_n_panels (g_ptr_array_index (screens, 0)), ==, 3);
   g_assert_cmpint (replica_screen_get_panel (g_ptr_array_index (screens, 0), 1)->kind, ==, REPLICA_PANEL_CANDLES);

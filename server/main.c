@@ -307,10 +307,11 @@ check_panels (SynCatalog *catalog, GError **error)
 {
   for (guint i = 0; i < syn_catalog_get_n_panels (catalog); i++)
     {
-      const char *type, *place, *path = syn_catalog_get_panel (catalog, i, &place);
+      const char *type, *follows, *place, *path = syn_catalog_get_panel (catalog, i, &follows, &place);
       g_autofree char *canonical = NULL;
 
-      if (!syn_projection_resolve (path, &type, &canonical, catalog, error))
+      if (!syn_projection_resolve (path, &type, &canonical, catalog, error)
+          || (follows != NULL && !syn_projection_check_follows (follows, path, catalog, error)))
         {
           g_prefix_error (error, "%s, panel \"%s\": ", place, path);
           return FALSE;

@@ -25,6 +25,7 @@ struct _SynCatalog {
   gsize screens_length;
   guint n_screens;
   GPtrArray *panel_paths;  /* char *: of all panels of all screens */
+  GPtrArray *panel_follows; /* char *, nullable: likewise, what it follows */
   GPtrArray *panel_places; /* char *: FILE:LINE: screen "NAME" of each */
 };
 

@@ -184,6 +184,7 @@ load_panel (SynLoader *self, SynScreenSpec *screen, const SynJson *object, GErro
   panel->title = g_strdup (title != NULL ? title : projection->name);
   panel->follows = g_strdup (follows);
   g_ptr_array_add (self->catalog->panel_paths, g_strdup (path));
+  g_ptr_array_add (self->catalog->panel_follows, g_strdup (follows));
   g_ptr_array_add (self->catalog->panel_places, g_strdup_printf ("%s:%u: screen \"%s\"", self->file, line, screen->name));
   /* What a query selects is known to those who answer it: they check it, see syn_catalog_get_panel(). */
   is_query = strchr (path, '?') != NULL;
@@ -208,6 +209,8 @@ check_follows (
 
       if (strcmp (other->path, panel->follows) != 0 || strcmp (other->kind, "grid") != 0)
         continue;
+      if (strchr (other->path, '?') != NULL || strchr (panel->path, '?') != NULL)
+        return TRUE; /* the key of an answer is the query's to say: see syn_catalog_get_panel() */
       leader = find_projection (self, other->path, line, error);
       follower = find_projection (self, panel->path, line, error);
       for (guint j = 0; j < leader->schema->n_columns; j++)

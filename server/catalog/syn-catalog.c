@@ -158,6 +158,7 @@ load_documents (GPtrArray *documents, GPtrArray *served, GError **error)
   catalog->families = g_ptr_array_new_with_free_func (free_projection);
   catalog->members = g_ptr_array_new_with_free_func (free_projection);
   catalog->panel_paths = g_ptr_array_new_with_free_func (g_free);
+  catalog->panel_follows = g_ptr_array_new_with_free_func (g_free);
   catalog->panel_places = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; ok && served != NULL && i < served->len; i++)
     ok = syn_loader_add_served (&loader, served->pdata[i], error);
@@ -273,6 +274,7 @@ syn_catalog_unref (SynCatalog *self)
   g_ptr_array_unref (self->sources);
   g_free (self->screens_json);
   g_ptr_array_unref (self->panel_paths);
+  g_ptr_array_unref (self->panel_follows);
   g_ptr_array_unref (self->panel_places);
   g_free (self);
 }
@@ -330,9 +332,10 @@ syn_catalog_get_n_panels (SynCatalog *self)
 }
 
 const char *
-syn_catalog_get_panel (SynCatalog *self, guint index, const char **place)
+syn_catalog_get_panel (SynCatalog *self, guint index, const char **follows, const char **place)
 {
   g_return_val_if_fail (index < self->panel_paths->len, NULL);
+  *follows = g_ptr_array_index (self->panel_follows, index);
   *place = g_ptr_array_index (self->panel_places, index);
   return g_ptr_array_index (self->panel_paths, index);
 }

@@ -154,9 +154,10 @@ int syn_projection_spec_find_input (const SynProjectionSpec *self, const SynSour
 /* The body of GET /v1/screens: {"screens":[{"name","title","panels":[{"kind","path","title","sort","follows"}]}]} */
 const char *syn_catalog_get_screens_json (SynCatalog *self, gsize *length);
 guint syn_catalog_get_n_screens (SynCatalog *self);
-/* The paths of all panels of all screens, with their queries, which the catalog has not looked at; @place: `FILE:LINE: screen "NAME"`. */
+/* The paths of all panels of all screens, with their queries, which the catalog has not looked at; @follows: (nullable): of the panel that it
+ * follows; @place: `FILE:LINE: screen "NAME"`. */
 guint syn_catalog_get_n_panels (SynCatalog *self);
-const char *syn_catalog_get_panel (SynCatalog *self, guint index, const char **place);
+const char *syn_catalog_get_panel (SynCatalog *self, guint index, const char **follows, const char **place);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynCatalog, syn_catalog_unref)
 

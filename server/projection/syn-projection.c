@@ -3,7 +3,9 @@
  * The room's door: grain types, metrics, and paths to grains. syn_projections_register() runs before the lanes start;
  * syn_projection_resolve() runs on any thread, for the catalog is immutable. */
 #define G_LOG_DOMAIN "synoptic-projection"
+#include <string.h>
 #include "syn-projection-private.h"
+#include "syn-error.h"
 #include "syn-query.h"
 #include "syn-silo-private.h"
 
@@ -87,4 +89,21 @@ syn_projection_resolve (const char *path, const char **type, char **canonical, g
     syn_projection_spec_get_grain (query->bases[0], type, &key);
   *canonical = g_strdup (key);
   return TRUE;
+}
+
+gboolean
+syn_projection_check_follows (const char *leader, const char *follower, SynCatalog *catalog, GError **error)
+{
+  g_autoptr (SynQuery) a = syn_query_parse (leader, catalog, error);
+  g_autoptr (SynQuery) b = a != NULL ? syn_query_parse (follower, catalog, error) : NULL;
+
+  if (b == NULL)
+    return FALSE;
+  for (guint i = 0; i < a->n_columns; i++)
+    for (guint j = 0; j < b->n_columns && a->columns[i].is_key; j++)
+      if (b->columns[j].is_key && strcmp (a->columns[i].name, b->columns[j].name) == 0
+          && syn_program_get_type_of (a->columns[i].expr.program, NULL) == syn_program_get_type_of (b->columns[j].expr.program, NULL))
+        return TRUE;
+  g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "\"follows\": \"%s\" has no key column in common with it", leader);
+  return FALSE;
 }

@@ -211,6 +211,15 @@ class Catalogs(unittest.TestCase):
                 self.refused([path], "", f'{path}:4: screen "desk", panel "quotes?{query}": ')
                 self.refused([path], "", said)
 
+    def test_panels_that_follow(self):
+        """What counts is the key of the answers, which is not always that of the projections asked."""
+        leader = '{"grid":"quotes?group=last"}'
+        path = self.write(panels(leader + ',\n{"grid":"quotes?where=last>1","follows":"quotes?group=last"}'))
+        self.refused([path], "", f'{path}:5: screen "desk", panel "quotes?where=last>1": "follows": "quotes?group=last" has no key column in common')
+        path = self.write(panels(leader + ',{"grid":"quotes?group=last&select=last,count()","follows":"quotes?group=last"}'))
+        done = run([program("synopticd", "SYNOPTICD"), "--check", "--catalog", path])
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
     def test_usage(self):
         good = self.write(json.dumps(CATALOG))
         for arguments, said in (([], "no catalog"), (["--catalog", good], "no data folder"), (["--catalog"], "--catalog"),

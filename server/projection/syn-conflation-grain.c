@@ -25,6 +25,7 @@
 #include "syn-partial.h"
 #include "syn-progress.h"
 #include "syn-projection-private.h"
+#include "syn-scratch.h"
 #include "syn-source.h"
 #include "syn-table.h"
 
@@ -178,6 +179,7 @@ take (SynConflation *self, SynMessage *message)
       if (span->first != 0 && span->epoch != syn_event_batch_get_epoch (batch))
         hand_over (self);
       syn_partial_add (self->partial, &self->clock, batch, known, syn_event_batch_get_n_events (batch));
+      syn_scratch_end (syn_scratch_get ());
       progress->epoch = syn_event_batch_get_epoch (batch);
       progress->sequence = syn_event_batch_get_last_sequence (batch);
     }

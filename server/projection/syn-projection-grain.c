@@ -130,8 +130,10 @@ merge (SynProjection *self, SynMessage *message)
   const SynPartial *partial = syn_message_get_payload (message);
   g_autoptr (GError) error = NULL;
   SynTableCounts counts = { 0 };
+  gboolean ok = partial != NULL && syn_table_merge (self->table, partial, &counts, &error);
 
-  if (partial == NULL || !syn_table_merge (self->table, partial, &counts, &error))
+  syn_scratch_end (syn_scratch_get ());
+  if (!ok)
     {
       if (error == NULL)
         error = g_error_new (SYN_ERROR, SYN_ERROR_INTERNAL, "projection \"%s\": no partial", self->spec->name);

@@ -8,6 +8,7 @@
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-projection-private.h"
+#include "syn-scratch.h"
 #include "syn-source.h"
 
 #define FAIL_METHOD 77
@@ -506,6 +507,21 @@ test_interleavings (void)
     run_interleaving (seed);
 }
 
+/* Nothing polls: what a batch or partial made grow is given back all the same. */
+static void
+test_scratch (void)
+{
+  g_autoptr (TestSilo) silo = new_silo ();
+  SynScratch *scratch = syn_scratch_get ();
+
+  gsize before = syn_scratch_get_bytes (scratch);
+
+  syn_scratch_buffer (scratch, SYN_SCRATCH_EVENTS, 8 * SYN_SCRATCH_KEEP_BYTES);
+  publish_now (silo, "p", "A 1 0");
+  g_assert_cmpint (metric (silo, "applied_events_total"), ==, 2);
+  g_assert_cmpuint (syn_scratch_get_bytes (scratch), <, before + SYN_SCRATCH_KEEP_BYTES);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -520,6 +536,7 @@ main (int argc, char **argv)
   g_test_add_func ("/conflation/windows", test_windows);
   g_test_add_func ("/conflation/cancelled", test_cancelled);
   g_test_add_func ("/conflation/refusals", test_refusals);
+  g_test_add_func ("/conflation/scratch", test_scratch);
   g_test_add_func ("/conflation/interleavings", test_interleavings);
   return g_test_run ();
 }

@@ -37,7 +37,8 @@
 /* expressions and queries */
 #define SYN_MAX_EXPR_BYTES 4096
 #define SYN_MAX_EXPR_DEPTH 64
-#define SYN_MAX_EXPR_TEXT_BYTES (64u << 20)  /* all different strings of one result; those beyond are null, and counted */
+#define SYN_MAX_EXPR_TEXT_BYTES (64u << 20)  /* all different strings that one expression makes, on its way too; those beyond are null, and counted */
+#define SYN_MAX_EVALUATION_BYTES (1u << 30)  /* of what the expressions of one query compute, together; above: TOO_LARGE */
 #define SYN_MAX_REGEX_BYTES 1024             /* one pattern */
 #define SYN_MAX_REGEX_STATES 512             /* of one pattern: matching takes at most this many steps a character */
 #define SYN_MAX_QUERY_BYTES 8192             /* the whole path and query, decoded */

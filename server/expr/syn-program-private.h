@@ -26,6 +26,7 @@ typedef struct {
   SynDict dict;
   GString *text;        /* (owned) (nullable): a string being made */
   SynRegexCache *regex; /* (owned) (nullable) */
+  gsize text_before;    /* what the strings of other steps take */
   guint n_exceeded;     /* values of this step that are null because of a limit */
 } SynRegister;
 

@@ -158,7 +158,7 @@ syn_register_text (SynRegister *self)
 gboolean
 syn_register_intern (SynRegister *self, const char *text, gsize length, guint32 *code)
 {
-  if (length > SYN_MAX_STRING_BYTES || syn_dict_get_size (&self->dict) + length >= SYN_MAX_EXPR_TEXT_BYTES)
+  if (length > SYN_MAX_STRING_BYTES || self->text_before + syn_dict_get_size (&self->dict) + length >= SYN_MAX_EXPR_TEXT_BYTES)
     {
       self->n_exceeded++;
       return FALSE;
@@ -208,8 +208,21 @@ syn_frame_get_bytes (const SynFrame *self)
       const SynRegister *held = &self->registers[i];
 
       bytes += held->data_size + held->validity_size + held->scratch_size + held->dict.offsets_size + held->dict.bytes_size
-               + held->dict.n_slots * sizeof (guint32);
+               + held->dict.n_slots * sizeof (guint32) + (held->text != NULL ? held->text->allocated_len : 0)
+               + syn_regex_cache_get_bytes (held->regex);
     }
+  return bytes;
+}
+
+/* The text that other steps of this run have made. */
+static gsize
+count_text (const SynFrame *frame, guint except)
+{
+  gsize bytes = 0;
+
+  for (guint i = 0; i < frame->n_registers; i++)
+    if (i != except && frame->registers[i].dict.n > 0)
+      bytes += syn_dict_get_size (&frame->registers[i].dict);
   return bytes;
 }
 
@@ -279,6 +292,8 @@ syn_program_run (SynProgram *self, SynFrame *frame, const ReplicaColumn *const *
               (self->n_registers + 1 - frame->n_registers) * sizeof (SynRegister));
       frame->n_registers = self->n_registers + 1;
     }
+  for (guint i = 0; i < frame->n_registers; i++)
+    frame->registers[i].dict.n = 0;
   for (guint i = 0; i < self->steps->len; i++)
     {
       const SynStep *step = &g_array_index (self->steps, SynStep, i);
@@ -288,6 +303,7 @@ syn_program_run (SynProgram *self, SynFrame *frame, const ReplicaColumn *const *
       for (guint j = 0; j < SYN_STEP_MAX_ARGS; j++)
         args[j] = resolve (frame, columns, step->args[j]);
       prepare (out, step->type, step->scale, step->width, n_rows);
+      out->text_before = step->type == REPLICA_TYPE_STRING ? count_text (frame, step->out) : 0;
       step->kernel (step, args, out, n_rows);
       n_exceeded += out->n_exceeded;
     }

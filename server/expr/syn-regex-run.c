@@ -71,6 +71,15 @@ syn_regex_cache_free (SynRegexCache *self)
   g_free (self);
 }
 
+gsize
+syn_regex_cache_get_bytes (const SynRegexCache *self)
+{
+  if (self == NULL)
+    return 0;
+  return sizeof *self + self->next_size + (self->keys != NULL ? MAX_STATES * sizeof *self->keys : 0)
+         + (self->ways != NULL ? (4 * SYN_MAX_REGEX_STATES + 4) * sizeof *self->ways : 0);
+}
+
 static void
 forget (SynRegexCache *self)
 {

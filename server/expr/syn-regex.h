@@ -25,6 +25,7 @@ void syn_regex_free (SynRegex *self);
 /* Works for any pattern; learns anew when it is given another one. */
 SynRegexCache *syn_regex_cache_new (void);
 void syn_regex_cache_free (SynRegexCache *self);
+gsize syn_regex_cache_get_bytes (const SynRegexCache *self); /* @self: (nullable) */
 
 /* Whether the pattern matches somewhere in the text. @text need not be terminated; invalid UTF-8 is taken byte by byte. */
 gboolean syn_regex_match (const SynRegex *self, SynRegexCache *cache, const char *text, gsize length);

@@ -166,7 +166,7 @@ static ReplicaSnapshot *
 answer_rows (Evaluation *self, const guint32 *rows, guint n, GError **error)
 {
   SynQueryInput *input = &self->input;
-  ReplicaSnapshotBuilder *builder = replica_snapshot_builder_new (self->query->canonical, self->token, self->time_us, n);
+  g_autoptr (ReplicaSnapshotBuilder) builder = replica_snapshot_builder_new (self->query->canonical, self->token, self->time_us, n);
   gboolean gather = rows != NULL && n < input->n_rows / 2;
   SynQuerySlice shown;
 
@@ -176,12 +176,14 @@ answer_rows (Evaluation *self, const guint32 *rows, guint n, GError **error)
       const SynQueryColumn *output = &self->query->columns[i];
       gboolean is_lent = output->expr.column >= 0 && self->query->fields[output->expr.column].join < 0;
 
+      if (!syn_query_input_has_room (input, error))
+        return NULL;
       if (gather && !is_lent)
         add_column (builder, output, syn_query_slice_run (&shown, &output->expr), n, NULL);
       else
         add_column (builder, output, syn_query_slice_run (&input->all, &output->expr), input->n_rows, rows);
     }
-  return finish (self, builder, error);
+  return finish (self, g_steal_pointer (&builder), error);
 }
 
 /* ---- rows ---- */
@@ -459,13 +461,6 @@ compute_groups (Evaluation *self, gboolean *same, GError **error)
   return FALSE;
 }
 
-/* An expression over the groups. */
-static const ReplicaColumn *
-run_over_groups (Evaluation *self, const SynQueryExpr *expr, const ReplicaColumn *const *columns, guint n)
-{
-  return syn_program_run (expr->program, syn_scratch_frame (self->input.scratch, self->input.n_frames++), columns, n);
-}
-
 static ReplicaSnapshot *
 evaluate_groups (Evaluation *self, GError **error)
 {
@@ -491,11 +486,15 @@ evaluate_groups (Evaluation *self, GError **error)
   for (guint i = 0; i < n_work; i++)
     columns[i] = &lent[i];
   for (guint i = 0; i < query->n_columns; i++)
-    outputs[i] = run_over_groups (self, &query->columns[i].expr, columns, n_groups);
+    {
+      if (!syn_query_input_has_room (&self->input, error))
+        return NULL;
+      outputs[i] = syn_query_input_run (&self->input, query->columns[i].expr.program, columns, n_groups);
+    }
 
   rows = syn_scratch_alloc (scratch, (gsize) n_groups * sizeof *rows);
   if (group->having != NULL)
-    n = syn_program_filter (group->having->program, syn_scratch_frame (scratch, self->input.n_frames++), columns, n_groups, rows);
+    n = syn_query_input_filter (&self->input, group->having->program, columns, n_groups, rows);
   else
     for (guint i = 0; i < n_groups; i++)
       rows[i] = i;

@@ -173,8 +173,11 @@ map_rows (SynQueryGroups *self, SynQuerySlice *slice, const guint32 *events, gui
     }
   for (guint i = 0; i < self->group->n_keys; i++)
     {
-      const ReplicaColumn *column = syn_query_slice_run (slice, &self->group->keys[i]);
+      const ReplicaColumn *column;
 
+      if (!syn_query_input_has_room (slice->input, error))
+        return FALSE;
+      column = syn_query_slice_run (slice, &self->group->keys[i]);
       if (column->type == REPLICA_TYPE_DECIMAL)
         {
           take_decimal (scratch, column, slice->n, &columns[at], &columns[at + 1]);
@@ -208,6 +211,8 @@ update_aggregates (SynQueryGroups *self, SynQuerySlice *slice, const guint32 *ev
     {
       const ReplicaColumn *arguments[SYN_AGGREGATE_MAX_ARGS] = { NULL };
 
+      if (!syn_query_input_has_room (slice->input, error))
+        return FALSE;
       for (guint j = 0; j < self->group->aggregates[i].n_args; j++)
         arguments[j] = syn_query_slice_run (slice, &self->group->arguments[i][j]);
       if (syn_aggregate_update (self->aggregates[i], arguments, NULL, events, groups, n) > 0)

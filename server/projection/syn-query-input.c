@@ -10,6 +10,7 @@
 #include "syn-bits.h"
 #include "syn-error.h"
 #include "syn-key-table.h"
+#include "syn-limits.h"
 
 #define MAX_TEXT_BYTES (1u << 30)
 
@@ -60,6 +61,39 @@ syn_query_input_clear (SynQueryInput *self)
 {
   for (guint i = 0; i < self->query->n_bases; i++)
     g_clear_pointer (&self->changes[i], syn_changes_unref);
+}
+
+/* ---- frames ---- */
+
+/* A frame each: the results must all live until the answer is laid out. */
+const ReplicaColumn *
+syn_query_input_run (SynQueryInput *self, SynProgram *program, const ReplicaColumn *const *columns, guint n_rows)
+{
+  SynFrame *frame = syn_scratch_frame (self->scratch, self->n_frames++);
+  const ReplicaColumn *result = syn_program_run (program, frame, columns, n_rows);
+
+  self->frame_bytes += syn_frame_get_bytes (frame);
+  return result;
+}
+
+guint
+syn_query_input_filter (SynQueryInput *self, SynProgram *program, const ReplicaColumn *const *columns, guint n_rows, guint32 *rows)
+{
+  SynFrame *frame = syn_scratch_frame (self->scratch, self->n_frames++);
+  guint n = syn_program_filter (program, frame, columns, n_rows, rows);
+
+  self->frame_bytes += syn_frame_get_bytes (frame);
+  return n;
+}
+
+gboolean
+syn_query_input_has_room (const SynQueryInput *self, GError **error)
+{
+  if (self->frame_bytes <= SYN_MAX_EVALUATION_BYTES)
+    return TRUE;
+  g_set_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE, "\"%s\": its expressions make more than %u bytes", self->query->canonical,
+               SYN_MAX_EVALUATION_BYTES);
+  return FALSE;
 }
 
 /* ---- slices ---- */
@@ -154,8 +188,7 @@ syn_query_slice_run (SynQuerySlice *self, const SynQueryExpr *expr)
     syn_query_slice_get (self, expr->uses[i]);
   if (expr->column >= 0)
     return self->columns[expr->column];
-  /* A frame each: the results must all live until the answer is laid out. */
-  return syn_program_run (expr->program, syn_scratch_frame (self->input->scratch, self->input->n_frames++), self->columns, self->n);
+  return syn_query_input_run (self->input, expr->program, self->columns, self->n);
 }
 
 guint32 *
@@ -165,8 +198,7 @@ syn_query_slice_filter (SynQuerySlice *self, const SynQueryExpr *condition, guin
 
   for (guint i = 0; i < condition->n_uses; i++)
     syn_query_slice_get (self, condition->uses[i]);
-  *n = syn_program_filter (condition->program, syn_scratch_frame (self->input->scratch, self->input->n_frames++), self->columns,
-                           self->n, kept);
+  *n = syn_query_input_filter (self->input, condition->program, self->columns, self->n, kept);
   return kept;
 }
 

@@ -31,6 +31,7 @@ struct _SynQueryInput {
   guint n_rows;
   guint32 **maps;    /* per join: the row of the other projection, or SYN_NO_MATCH */
   guint n_frames;    /* taken so far */
+  gsize frame_bytes; /* of those */
   SynQuerySlice all;
   /* against the evaluation before */
   gboolean has_before;
@@ -52,6 +53,12 @@ void syn_query_input_clear (SynQueryInput *self);
 /* Marks in @bits (of n_rows) the rows in which a value that @expr reads changed, or that are new. */
 void syn_query_input_mark (SynQueryInput *self, const SynQueryExpr *expr, guint8 *bits);
 guint8 *syn_query_input_new_bits (SynQueryInput *self); /* zeroed but for the new rows */
+
+/* A program over columns of any kind, in the next frame. */
+const ReplicaColumn *syn_query_input_run (SynQueryInput *self, SynProgram *program, const ReplicaColumn *const *columns, guint n_rows);
+guint syn_query_input_filter (SynQueryInput *self, SynProgram *program, const ReplicaColumn *const *columns, guint n_rows, guint32 *rows);
+/* Whether another expression may be computed. FALSE: TOO_LARGE. */
+gboolean syn_query_input_has_room (const SynQueryInput *self, GError **error);
 
 void syn_query_slice_init (SynQuerySlice *self, SynQueryInput *input, const guint32 *rows, guint n);
 /* The values of one field, or of an expression, for the rows of the slice; live until the end of the evaluation. */

@@ -112,6 +112,8 @@ syn_scratch_alloc (SynScratch *self, gsize size)
 void
 syn_scratch_end (SynScratch *self)
 {
+  gsize kept = 0;
+
   for (guint i = 0; i < SYN_SCRATCH_N_BUFFERS; i++)
     if (self->sizes[i] > SYN_SCRATCH_KEEP_BYTES)
       {
@@ -119,11 +121,17 @@ syn_scratch_end (SynScratch *self)
         self->sizes[i] = 0;
       }
   for (guint i = 0; i < self->frames->len; i++)
-    if (syn_frame_get_bytes (g_ptr_array_index (self->frames, i)) > SYN_SCRATCH_KEEP_BYTES)
-      {
-        syn_frame_free (g_ptr_array_index (self->frames, i));
-        self->frames->pdata[i] = syn_frame_new ();
-      }
+    {
+      gsize bytes = syn_frame_get_bytes (g_ptr_array_index (self->frames, i));
+
+      if (bytes <= SYN_SCRATCH_KEEP_BYTES && kept + bytes <= SYN_SCRATCH_KEEP_FRAMES_BYTES)
+        {
+          kept += bytes;
+          continue;
+        }
+      syn_frame_free (g_ptr_array_index (self->frames, i));
+      self->frames->pdata[i] = syn_frame_new ();
+    }
   if (self->chunks == NULL)
     return;
   /* The newest is the largest, but for one that a single vector made. */

@@ -39,8 +39,9 @@ SynFrame *syn_scratch_frame (SynScratch *self, guint index);
 /* @size bytes more, aligned to 16, until syn_scratch_end(); for as many vectors as an evaluation happens to need. Never NULL. */
 gpointer syn_scratch_alloc (SynScratch *self, gsize size);
 /* Ends a use: what was allocated is gone, and of buffers and frames those are given back that a big batch or base has grown
- * beyond SYN_SCRATCH_KEEP_BYTES. Nothing from before may be used any more. */
-#define SYN_SCRATCH_KEEP_BYTES (1u << 20) /* of one buffer, of one frame, and of all that was allocated */
+ * beyond SYN_SCRATCH_KEEP_BYTES, or many columns beyond SYN_SCRATCH_KEEP_FRAMES_BYTES. Nothing from before may be used any more. */
+#define SYN_SCRATCH_KEEP_BYTES (1u << 20)        /* of one buffer, of one frame, and of all that was allocated */
+#define SYN_SCRATCH_KEEP_FRAMES_BYTES (8u << 20) /* of all frames together */
 void syn_scratch_end (SynScratch *self);
 gsize syn_scratch_get_bytes (SynScratch *self); /* what it holds; for tests */
 

@@ -369,7 +369,7 @@ test_limits (void)
   g_assert_cmpuint (syn_program_get_n_exceeded (), ==, before + 4);
 }
 
-/* All strings of a result together: beyond SYN_MAX_EXPR_TEXT_BYTES they are null. */
+/* All strings that an expression makes, together: beyond SYN_MAX_EXPR_TEXT_BYTES they are null. */
 static void
 test_text_limit (void)
 {
@@ -403,6 +403,22 @@ test_text_limit (void)
   g_assert_cmpuint (n_null, >=, 9);
   g_assert_cmpuint (n_null, <, 20);
   g_assert_cmpuint (result->dict_offsets[result->n_dict], <=, SYN_MAX_EXPR_TEXT_BYTES);
+
+  /* Steps that are live at the same time share it; and a run leaves nothing to the next. */
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (SynExpr) two = syn_expr_parse ("concat(n, s) < concat(s, n)", NULL);
+      g_autoptr (SynProgram) both = syn_program_compile (two, table->schema, &error);
+
+      g_assert_no_error (error);
+      result = syn_program_run (both, frame, (const ReplicaColumn *const *) table->columns->pdata, n_rows);
+      n_null = 0;
+      for (guint row = 0; row < n_rows; row++)
+        n_null += replica_column_is_null (result, row);
+      g_assert_cmpuint (n_null, >=, n_rows - 1);
+    }
+  result = syn_program_run (program, frame, (const ReplicaColumn *const *) table->columns->pdata, n_rows);
+  g_assert_true (replica_column_is_null (result, n_rows - 1) && !replica_column_is_null (result, n_rows - 20));
   g_string_chunk_free (kept);
 }
 

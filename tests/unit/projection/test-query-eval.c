@@ -181,6 +181,40 @@ test_foreign_base (void)
   replica_snapshot_unref (foreign);
 }
 
+/* Many columns, each just within the bound of one. */
+static void
+test_too_large (void)
+{
+  g_autoptr (SynCatalog) catalog = test_catalog (json);
+  const SynProjectionSpec *spec = syn_catalog_get_projection (catalog, 0);
+  g_autoptr (SynTable) table = syn_table_new (spec, 10000, 1 << 20);
+  g_autoptr (GString) events = g_string_new (NULL);
+  g_autoptr (GString) path = g_string_new ("q?select=");
+  g_autoptr (SynEventBatch) batch = NULL;
+  g_autoptr (ReplicaSnapshot) base = NULL;
+  g_autoptr (SynQuery) query = NULL;
+  g_autoptr (GError) error = NULL;
+  SynTableCounts counts = { 0 };
+
+  for (guint i = 0; i < 1100; i++)
+    g_string_append_printf (events, "%s%02000u 1 1 -", i > 0 ? "\n" : "", i);
+  batch = test_batch (spec->inputs[0].source, 1, events->str);
+  syn_table_apply (table, batch, &counts);
+  base = syn_table_make_snapshot (table, (ReplicaToken) { 1, 1 }, 1, NULL);
+  for (guint i = 0; i < 15; i++)
+    {
+      g_string_append (path, i > 0 ? ",concat(symbol" : "concat(symbol");
+      for (guint j = 0; j < 30; j++)
+        g_string_append (path, ",symbol");
+      g_string_append_printf (path, ") as a%u", i);
+    }
+  query = syn_query_parse (path->str, catalog, &error);
+  g_assert_no_error (error);
+  g_assert_null (syn_query_evaluate (query, &base, (ReplicaToken) { 1, 1 }, 0, &error));
+  g_assert_error (error, SYN_ERROR, SYN_ERROR_TOO_LARGE);
+  g_assert_nonnull (strstr (error->message, "its expressions make more than"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -188,5 +222,6 @@ main (int argc, char **argv)
   g_test_add_func ("/query-eval/cases", test_cases);
   g_test_add_func ("/query-eval/same", test_same);
   g_test_add_func ("/query-eval/foreign-base", test_foreign_base);
+  g_test_add_func ("/query-eval/too-large", test_too_large);
   return g_test_run ();
 }

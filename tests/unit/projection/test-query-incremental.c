@@ -418,6 +418,25 @@ test_scratch (void)
   g_assert_cmpuint (syn_scratch_get_bytes (scratch), >, n + SYN_SCRATCH_N_BUFFERS * (8u << 20));
   syn_scratch_end (scratch);
   g_assert_cmpuint (syn_scratch_get_bytes (scratch), <=, (SYN_SCRATCH_N_BUFFERS + 1) * SYN_SCRATCH_KEEP_BYTES + (1u << 20));
+
+  /* Nor do many columns of a small one. */
+  n = syn_scratch_get_bytes (scratch);
+  {
+    g_autoptr (SynSchema) schema = syn_schema_new ();
+    g_autoptr (SynExpr) expr = syn_expr_parse ("x + 1", NULL);
+    g_autoptr (SynProgram) program = NULL;
+    g_autofree gint64 *data = g_new0 (gint64, 50000);
+    const ReplicaColumn column = { .name = "x", .type = REPLICA_TYPE_INT64, .width = 8, .n_rows = 50000, .data = data };
+    const ReplicaColumn *columns[] = { &column };
+
+    syn_schema_add (schema, "x", REPLICA_TYPE_INT64, 0, FALSE);
+    program = syn_program_compile (expr, schema, NULL);
+    for (guint i = 0; i < 100; i++)
+      syn_program_run (program, syn_scratch_frame (scratch, i), columns, 50000);
+  }
+  g_assert_cmpuint (syn_scratch_get_bytes (scratch), >, n + 2 * SYN_SCRATCH_KEEP_FRAMES_BYTES);
+  syn_scratch_end (scratch);
+  g_assert_cmpuint (syn_scratch_get_bytes (scratch), <=, n + SYN_SCRATCH_KEEP_FRAMES_BYTES);
 }
 
 int

@@ -421,6 +421,17 @@ evaluate_rows (Evaluation *self, GError **error)
 
 /* ---- groups ---- */
 
+/* Whether some result says something of rows of other groups too: a rate ends with the newest time of all rows, which goes back when that row
+ * does, and an aggregate cannot forget. */
+static gboolean
+is_across_groups (const SynQueryGroup *group)
+{
+  for (guint i = 0; i < group->n_aggregates; i++)
+    if (group->aggregates[i].kind == SYN_AGGREGATE_RATE)
+      return TRUE;
+  return FALSE;
+}
+
 /* FALSE with *@same: nothing that it shows changed; otherwise an error. */
 static gboolean
 compute_groups (Evaluation *self, gboolean *same, GError **error)
@@ -448,7 +459,7 @@ compute_groups (Evaluation *self, gboolean *same, GError **error)
       syn_query_input_mark (input, &group->arguments[i][j], changed);
   n_changed = count_bits (changed, input->n_rows);
   n_changed += input->n_before > input->n_rows ? input->n_before - input->n_rows : 0;
-  if (n_changed * ROWS_PER_GROUP_CHANGE > input->n_rows)
+  if (n_changed * ROWS_PER_GROUP_CHANGE > input->n_rows || (n_changed > 0 && is_across_groups (group)))
     {
       run->counts.full++;
       return syn_query_groups_fill (run->groups, input, error);

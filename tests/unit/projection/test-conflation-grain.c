@@ -513,7 +513,6 @@ test_scratch (void)
 {
   g_autoptr (TestSilo) silo = new_silo ();
   SynScratch *scratch = syn_scratch_get ();
-
   gsize before = syn_scratch_get_bytes (scratch);
 
   syn_scratch_buffer (scratch, SYN_SCRATCH_EVENTS, 8 * SYN_SCRATCH_KEEP_BYTES);

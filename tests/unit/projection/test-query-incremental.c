@@ -398,6 +398,41 @@ test_shared (void)
   model_clear (&model);
 }
 
+/* The newest time of all rows goes back, with the row that had it. */
+static void
+test_rate (void)
+{
+  g_autoptr (SynCatalog) catalog = test_catalog (json);
+  g_autoptr (GRand) rand = g_rand_new_with_seed (1);
+  g_autoptr (GError) error = NULL;
+  Asked asked = { NULL };
+  Model model;
+
+  model_init (&model, catalog, "b", 0, rand);
+  model.serial = 1000; /* tokens that no test before has used: the thread's cache knows theirs */
+  for (int i = 0; i < 10; i++)
+    {
+      int values[MAX_COLUMNS] = { i, 1, 0, 0, i / 5, 0, i };
+
+      g_array_append_vals (model.rows, values, 1);
+    }
+  model_snap (&model);
+  asked.query = syn_query_parse ("b?group=s&select=s,rate(a,\"1ms\",t %2B 1000000*a) as r", catalog, &error);
+  g_assert_no_error (error);
+  asked.run = syn_query_run_new (asked.query);
+  for (guint step = 1; step < 4; step++)
+    {
+      ask (&asked, catalog, &model, 1, step);
+      model_row (&model, 9)[1] = step == 1 ? 7 : 1;
+      model_snap (&model);
+    }
+  g_assert_cmpuint (syn_query_run_get_counts (asked.run).full, ==, 3);
+  replica_snapshot_unref (asked.answer);
+  syn_query_run_free (asked.run);
+  syn_query_free (asked.query);
+  model_clear (&model);
+}
+
 /* A big base leaves no memory behind. */
 static void
 test_scratch (void)
@@ -445,6 +480,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/query-incremental/random", test_random);
   g_test_add_func ("/query-incremental/shared", test_shared);
+  g_test_add_func ("/query-incremental/rate", test_rate);
   g_test_add_func ("/query-incremental/scratch", test_scratch);
   return g_test_run ();
 }

@@ -38,7 +38,7 @@ typedef struct {
   GMutex lock;
   Log logs[SYN_N_PARTITIONS];
   GQueue delayed; /* of SynJournalRequest */
-  gboolean is_delayed;
+  gboolean is_delayed, is_dead;
   gsize delayed_bytes, max_bytes;
   guint fail_in;  /* appends until one fails; 0: none */
   int fail_code, fail_others_code;
@@ -272,6 +272,11 @@ do_request (SynMemoryJournal *self, SynJournalRequest *request)
 {
   Log *log = &self->logs[request->partition];
 
+  if (self->is_dead)
+    {
+      inject (request, SYN_ERROR_UNAVAILABLE);
+      return;
+    }
   if (request->verb != SYN_JOURNAL_APPEND && self->fail_others_code != 0)
     {
       inject (request, self->fail_others_code);
@@ -379,6 +384,12 @@ syn_memory_journal_fail_others (SynJournal *journal, int code)
   g_mutex_lock (&self->lock);
   self->fail_others_code = code;
   g_mutex_unlock (&self->lock);
+}
+
+void
+syn_memory_journal_set_dead (SynJournal *journal, gboolean dead)
+{
+  ((SynMemoryJournal *) journal)->is_dead = dead;
 }
 
 void

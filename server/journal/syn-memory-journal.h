@@ -19,6 +19,8 @@ SynJournal *syn_memory_journal_new (void);
 void syn_memory_journal_fail_append (SynJournal *self, guint n, int code, SynFailing failing);
 /* What is not an append fails with @code until it is 0 again. */
 void syn_memory_journal_fail_others (SynJournal *self, int code);
+/* As if the process had been killed: nothing is written any more, whoever asks; until it is FALSE again, for the next process. */
+void syn_memory_journal_set_dead (SynJournal *self, gboolean dead);
 /* Requests wait, to be done one by one by syn_journal_step(). FALSE: does all that wait. */
 void syn_memory_journal_set_delayed (SynJournal *self, gboolean delayed);
 guint syn_memory_journal_get_n_delayed (SynJournal *self);

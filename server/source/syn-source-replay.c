@@ -256,7 +256,7 @@ syn_source_durable_go_on (SynSource *source)
   if (self->reading || self->records != NULL || self->ahead != NULL || syn_timer_is_armed (&self->retry))
     {
       /* While this is handed out, what comes next is read. */
-      if (!self->reading && self->ahead == NULL && self->in_pass && !is_at_end (source))
+      if (!self->reading && self->ahead == NULL && self->in_pass && self->cursor <= self->record && !is_at_end (source))
         read_on (source);
       return;
     }

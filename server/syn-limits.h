@@ -51,6 +51,14 @@
 #define SYN_MAX_DISTINCT_BYTES (256u << 20)  /* of one distinct(): values that need more are not counted, but that they were is */
 #define SYN_MIN_INTERVAL_MS 1000             /* the cap, unless the catalog says otherwise */
 
+/* checkpoints of projections with durable sources */
+#define SYN_CHECKPOINT_EVENTS (4u << 20)     /* after so many, or four times as many as there are rows, one is written */
+#define SYN_CHECKPOINT_MS 30000              /* or after so long, if there were any */
+#define SYN_CHECKPOINT_SLICE_BYTES (1u << 20) /* about so much is copied in a turn */
+#define SYN_MAX_LAST_CHECKPOINT_BYTES (64u << 20) /* larger ones are not written when the silo ends: what came since the one before is replayed */
+#define SYN_LOAD_CHECKPOINT_MS 600000        /* of the activation of a projection, which gets it; past it: TIMEOUT, and again */
+#define SYN_RECOVERY_RETRY_MS 1000           /* between two questions to a source that could not replay */
+
 /* conflation */
 #define SYN_MIN_TICK_MS 1
 #define SYN_MAX_TICK_MS 100

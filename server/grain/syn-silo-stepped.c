@@ -38,6 +38,12 @@ syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error)
   return self;
 }
 
+gboolean
+syn_silo_is_stepped (SynSilo *self)
+{
+  return self->stepped;
+}
+
 SynLane *
 syn_silo_enter (SynSilo *self, SynLane *lane)
 {

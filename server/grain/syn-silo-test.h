@@ -30,6 +30,7 @@ G_BEGIN_DECLS
 #define SYN_STEPPED_START_REAL_US G_GINT64_CONSTANT (1700000000000000)
 
 SynSilo *syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error);
+gboolean syn_silo_is_stepped (SynSilo *self);
 /* One iteration of one lane, without blocking; whether it had anything to do. For tests that choose the interleaving themselves. */
 gboolean syn_silo_step (SynSilo *self, SynLane *lane);
 /* Steps all lanes in turn until nothing is ready. Aborts after a million rounds: something polls without progress. */

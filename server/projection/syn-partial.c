@@ -71,6 +71,7 @@ syn_partial_add (SynPartial *self, SynWindowClock *clock, SynEventBatch *batch, 
     }
   span->epoch = syn_event_batch_get_epoch (batch);
   span->last = syn_event_batch_get_first_sequence (batch) + end - 1;
+  span->replay_end = syn_event_batch_get_origin (batch)->replay_end;
   span->record = syn_event_batch_get_origin (batch)->record;
   self->taken_bytes += syn_event_batch_get_size_bytes (batch);
   self->clock = *clock;

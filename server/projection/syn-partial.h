@@ -16,6 +16,7 @@ typedef struct {
   guint64 first; /* 0: none of this source */
   guint64 last;
   guint64 record; /* of durable sources: of the journal, that of the last */
+  guint64 replay_end; /* likewise: that of its batches; 0: they are new */
   gboolean is_first; /* likewise: nothing before it is in the journal any more */
 } SynSpan;
 

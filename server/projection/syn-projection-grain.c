@@ -6,21 +6,30 @@
  *
  * What is conflated may be a tick behind. So before a poll that a new snapshot could answer, the conflation grain is asked to hand over what it
  * has: a reader sees everything that was acknowledged before it asked, as if there were no conflation in between. Polls that come while one such
- * question is out wait for the next one: what they know of may have come after it. */
+ * question is out wait for the next one: what they know of may have come after it.
+ *
+ * With durable sources it begins with its checkpoint (syn-checkpoints.c), takes their events without gaps, asks for those that it lacks, and answers polls
+ * when it has them (syn-recovery.c). */
 #define G_LOG_DOMAIN "synoptic-projection"
+#include "syn-checkpoints.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-outlet.h"
 #include "syn-projection-private.h"
+#include "syn-recovery.h"
 #include "syn-scratch.h"
 #include "syn-source.h"
 #include "syn-table.h"
 
 typedef struct {
+  SynGrain *grain;
   SynLane *lane;
   SynCatalog *catalog; /* (owned): the spec is its */
   const SynProjectionSpec *spec;
-  SynTable *table;     /* (owned) */
+  SynTable *table;     /* (owned) (nullable): until the checkpoint has come */
+  SynCheckpoints *checkpoints; /* (owned) (nullable): with durable sources */
+  SynRecovery *recovery;       /* (owned) (nullable): likewise */
+  gboolean is_recovering;      /* as was counted */
   SynOutlet *outlet;   /* (owned) */
   gboolean has_warned;
   struct _Question *question; /* (nullable): to the conflation grain, out */
@@ -44,6 +53,90 @@ make_snapshot (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapsh
   return snapshot;
 }
 
+/* ---- checkpoints and recovery ---- */
+
+static void
+set_recovering (SynProjection *self, gboolean is_recovering)
+{
+  syn_metric_add (self->lane, syn_projection_metrics ()->recovering, (gint64) is_recovering - (gint64) self->is_recovering);
+  self->is_recovering = is_recovering;
+}
+
+static void
+recover (SynProjection *self, int input)
+{
+  syn_recovery_begin (self->recovery, input);
+  set_recovering (self, !syn_recovery_is_over (self->recovery));
+}
+
+static void
+recovered (gpointer owner)
+{
+  SynProjection *self = owner;
+
+  set_recovering (self, FALSE);
+  syn_outlet_mark_dirty (self->outlet);
+}
+
+static void
+loaded (gpointer owner, SynTable *table, const GError *error)
+{
+  SynProjection *self = owner;
+
+  self->table = table;
+  syn_grain_activated (self->grain, error);
+  if (error == NULL)
+    recover (self, -1);
+}
+
+static void
+wants_step (gpointer owner)
+{
+  SynProjection *self = owner;
+  const SynCall call = { .type = SYN_PROJECTION_GRAIN, .key = self->spec->name, .method = SYN_CHECKPOINT_METHOD };
+
+  syn_call (self->lane, &call);
+}
+
+/* Something was taken in. */
+static void
+changed (SynProjection *self, const SynTableCounts *counts)
+{
+  if (self->checkpoints != NULL)
+    syn_checkpoints_note_events (self->checkpoints, counts->applied + counts->late + counts->untimed + counts->dropped);
+  if (!self->is_recovering)
+    syn_outlet_mark_dirty (self->outlet);
+}
+
+static void
+tell_progress (SynProjection *self, SynMessage *message)
+{
+  const char *name = syn_message_get_payload (message);
+  const SynProgress *progress = syn_table_get_progress (self->table);
+  guint64 sequence = 0;
+
+  for (guint i = 0; i < self->spec->n_inputs; i++)
+    if (g_strcmp0 (self->spec->inputs[i].source->name, name) == 0 && progress[i].epoch == SYN_DURABLE_EPOCH)
+      sequence = progress[i].sequence;
+  syn_message_reply (message, g_memdup2 (&sequence, sizeof sequence), g_free);
+}
+
+static void
+tell_resume (SynProjection *self, SynMessage *message)
+{
+  guint n = self->spec->n_inputs;
+  SynResume *resume = g_malloc0 (sizeof *resume + n * sizeof *resume->progress);
+
+  resume->clock = *syn_table_get_clock (self->table);
+  resume->n_inputs = n;
+  memcpy (resume->progress, syn_table_get_progress (self->table), n * sizeof *resume->progress);
+  syn_message_reply (message, resume, g_free);
+}
+
+/* ---- the grain ---- */
+
+static const SynCheckpointsOwner checkpoints_owner = { loaded, wants_step };
+
 static gpointer
 activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
 {
@@ -56,11 +149,20 @@ activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
       return NULL;
     }
   self = g_new0 (SynProjection, 1);
+  self->grain = grain;
   self->lane = syn_grain_get_lane (grain);
   self->catalog = syn_catalog_ref (type_data);
   self->spec = spec;
-  self->table = syn_table_new (spec, SYN_MAX_ROWS, SYN_TABLE_MAX_TEXT_BYTES);
   self->outlet = syn_outlet_new (grain, spec->min_interval_ms, SYN_MAX_PARKED_POLLS, make_snapshot, self);
+  self->checkpoints = syn_checkpoints_new (grain, self->catalog, spec, &checkpoints_owner, self);
+  if (self->checkpoints == NULL)
+    {
+      self->table = syn_table_new (spec, SYN_MAX_ROWS, SYN_TABLE_MAX_TEXT_BYTES);
+      return self;
+    }
+  self->recovery = syn_recovery_new (self->lane, spec, recovered, self);
+  syn_grain_defer_activation (grain);
+  syn_checkpoints_load (self->checkpoints);
   return self;
 }
 
@@ -77,7 +179,10 @@ deactivate (SynGrain *grain, gpointer state)
   while (self->next.head != NULL)
     syn_message_fail (syn_message_list_pop (&self->next), error);
   syn_outlet_free (self->outlet);
-  syn_table_free (self->table);
+  set_recovering (self, FALSE);
+  g_clear_pointer (&self->recovery, syn_recovery_free);
+  g_clear_pointer (&self->checkpoints, syn_checkpoints_free);
+  g_clear_pointer (&self->table, syn_table_free);
   syn_catalog_unref (self->catalog);
   g_free (self);
 }
@@ -106,9 +211,10 @@ static void
 apply (SynProjection *self, SynMessage *message)
 {
   SynEventBatch *batch = syn_message_get_payload (message);
+  int input = batch != NULL ? syn_projection_spec_find_input (self->spec, syn_event_batch_get_source (batch)) : -1;
   SynTableCounts counts = { 0 };
 
-  if (batch == NULL || syn_projection_spec_find_input (self->spec, syn_event_batch_get_source (batch)) < 0)
+  if (input < 0)
     {
       g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_INTERNAL, "projection \"%s\": a batch of another source",
                                               self->spec->name);
@@ -116,12 +222,21 @@ apply (SynProjection *self, SynMessage *message)
       syn_message_fail (message, error);
       return;
     }
+  if (self->recovery != NULL)
+    syn_recovery_note_end (self->recovery, (guint) input, syn_event_batch_get_origin (batch)->replay_end);
+  if (self->recovery != NULL && syn_table_has_gap (self->table, batch))
+    {
+      /* The journal has it, and it comes again. */
+      syn_message_reply (message, NULL, NULL);
+      recover (self, input);
+      return;
+    }
   syn_table_apply (self->table, batch, &counts);
   syn_scratch_end (syn_scratch_get ());
   count (self, &counts);
   syn_message_reply (message, NULL, NULL);
   /* Also when nothing in the rows changed: the frontier did, and somebody may wait for it. */
-  syn_outlet_mark_dirty (self->outlet);
+  changed (self, &counts);
 }
 
 static void
@@ -130,8 +245,22 @@ merge (SynProjection *self, SynMessage *message)
   const SynPartial *partial = syn_message_get_payload (message);
   g_autoptr (GError) error = NULL;
   SynTableCounts counts = { 0 };
-  gboolean ok = partial != NULL && syn_table_merge (self->table, partial, &counts, &error);
+  gboolean ok;
 
+  if (partial != NULL && self->recovery != NULL)
+    {
+      int input = syn_table_find_gap (self->table, partial);
+
+      for (guint i = 0; i < self->spec->n_inputs; i++)
+        syn_recovery_note_end (self->recovery, i, syn_partial_get_spans (partial)[i].replay_end);
+      if (input >= 0)
+        {
+          syn_message_reply (message, NULL, NULL);
+          recover (self, input);
+          return;
+        }
+    }
+  ok = partial != NULL && syn_table_merge (self->table, partial, &counts, &error);
   syn_scratch_end (syn_scratch_get ());
   if (!ok)
     {
@@ -142,7 +271,7 @@ merge (SynProjection *self, SynMessage *message)
     }
   count (self, &counts);
   syn_message_reply (message, NULL, NULL);
-  syn_outlet_mark_dirty (self->outlet);
+  changed (self, &counts);
 }
 
 /* ---- polls of what is conflated ---- */
@@ -154,6 +283,20 @@ keep (SynMessageList *list, SynMessage *message)
 {
   *syn_message_get_slot (message) = list;
   syn_message_list_push (list, message);
+}
+
+static void
+answer (SynProjection *self, SynMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!self->is_recovering)
+    {
+      syn_outlet_poll (self->outlet, message);
+      return;
+    }
+  error = syn_recovery_make_error (self->recovery, syn_table_get_progress (self->table));
+  syn_message_fail (message, error);
 }
 
 /* What was handed over has been merged. */
@@ -171,7 +314,7 @@ passed (gpointer payload, const GError *error, gpointer user_data)
       SynMessage *message = syn_message_list_pop (&self->asked);
 
       *syn_message_get_slot (message) = NULL;
-      syn_outlet_poll (self->outlet, message);
+      answer (self, message);
     }
   if (self->next.head != NULL)
     ask (self);
@@ -220,8 +363,8 @@ ask (SynProjection *self)
 static void
 poll (SynProjection *self, SynMessage *message)
 {
-  if (self->spec->group->direct || !syn_outlet_may_make (self->outlet))
-    syn_outlet_poll (self->outlet, message);
+  if (self->is_recovering || self->spec->group->direct || !syn_outlet_may_make (self->outlet))
+    answer (self, message);
   else if (self->asked.length + self->next.length + syn_outlet_get_n_parked (self->outlet) >= SYN_MAX_PARKED_POLLS)
     syn_outlet_refuse (self->outlet, message);
   else
@@ -251,6 +394,16 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
       break;
     case SYN_POLL_METHOD:
       poll (self, message);
+      break;
+    case SYN_PROGRESS_METHOD:
+      tell_progress (self, message);
+      break;
+    case SYN_RESUME_METHOD:
+      tell_resume (self, message);
+      break;
+    case SYN_CHECKPOINT_METHOD:
+      syn_message_reply (message, NULL, NULL);
+      syn_checkpoints_step (self->checkpoints);
       break;
     default:
       error = g_error_new (SYN_ERROR, SYN_ERROR_INVALID, "projection \"%s\": no method %d", self->spec->name,

@@ -136,10 +136,16 @@ syn_table_image_get_progress (const SynTableImage *self)
   return self->progress;
 }
 
+gsize
+syn_table_image_get_saved_size (const SynTableImage *self)
+{
+  return sizeof (Head) + self->spec->n_inputs * sizeof (SavedProgress) + syn_rows_copy_get_saved_size (self->rows);
+}
+
 GBytes *
 syn_table_image_save (const SynTableImage *self, GError **error)
 {
-  gsize size = sizeof (Head) + self->spec->n_inputs * sizeof (SavedProgress) + syn_rows_copy_get_saved_size (self->rows);
+  gsize size = syn_table_image_get_saved_size (self);
   g_autoptr (GByteArray) out = g_byte_array_sized_new ((guint) MIN (size, G_MAXINT32));
   Head head = {
     .magic = MAGIC,

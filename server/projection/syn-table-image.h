@@ -19,6 +19,7 @@ gboolean syn_table_image_step (SynTableImage *self, gsize max_bytes);
 void syn_table_image_free (SynTableImage *self);
 guint syn_table_image_get_n_rows (const SynTableImage *self);
 const SynProgress *syn_table_image_get_progress (const SynTableImage *self); /* of each input */
+gsize syn_table_image_get_saved_size (const SynTableImage *self); /* of a complete one: about */
 /* The bytes of a complete one. Errors: TOO_LARGE. */
 GBytes *syn_table_image_save (const SynTableImage *self, GError **error);
 

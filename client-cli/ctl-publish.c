@@ -3,8 +3,8 @@
 /* synopticctl publish: a file or pipe of events to a source, in requests of whole lines, one after the other
  * so that their order is kept. Never the whole file in memory: one request's lines at most.
  *
- * A request that was refused for want of room is sent again after the time that the server asks for. One that
- * got no answer is not: it may have been accepted, and would count twice. */
+ * Requests are numbered, so that one that is sent again counts once. One that was refused for want of room is sent again after the time that the
+ * server asks for, for as long as it takes; one that got no answer, or whose server goes away or cannot take it now, for --retry seconds. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +32,10 @@ typedef struct
   GByteArray *chunk; /* (owned) without the header */
   gint64 n_lines;
   guint64 first_line;
+
+  char *producer; /* (owned) this run's */
+  guint64 number; /* of the request */
+  int retry_s;
 
   guint64 accepted;
   guint64 sequence;
@@ -74,12 +78,25 @@ published_cb (GObject *object, GAsyncResult *result, gpointer user_data)
     }
 }
 
+/* Whether what failed may be sent again. The first request that fails for another reason than want of room has an end: a server that is not there. */
+static gboolean
+may_retry (Publish *self, gint64 failing_since_us)
+{
+  if (g_error_matches (self->error, REPLICA_ERROR, REPLICA_ERROR_OVERLOADED))
+    return TRUE;
+  if (!g_error_matches (self->error, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE) && !g_error_matches (self->error, REPLICA_ERROR, REPLICA_ERROR_TIMEOUT))
+    return FALSE;
+  return g_get_monotonic_time () - failing_since_us < (gint64) self->retry_s * G_USEC_PER_SEC;
+}
+
 /* Sends the chunk, even an empty one, until it is taken. */
 static gboolean
 publish_request (Publish *self, GError **error)
 {
   g_autoptr (GByteArray) whole = g_byte_array_new ();
   g_autoptr (GBytes) body = NULL;
+  gint64 since_us = g_get_monotonic_time ();
+  guint64 accepted_before = self->accepted;
 
   if (self->header != NULL)
     g_byte_array_append (whole, (const guint8 *) self->header, (guint) strlen (self->header));
@@ -88,8 +105,8 @@ publish_request (Publish *self, GError **error)
   for (;;)
     {
       self->done = FALSE;
-      replica_link_publish_async (self->link, self->source, body,
-                                  self->csv ? "text/csv" : "application/x-ndjson", NULL, published_cb, self);
+      replica_link_publish_numbered_async (self->link, self->source, body, self->csv ? "text/csv" : "application/x-ndjson",
+                                           self->producer, self->number, NULL, published_cb, self);
       while (!self->done)
         ctl_iterate ();
       if (self->published)
@@ -97,7 +114,7 @@ publish_request (Publish *self, GError **error)
           self->has_asked = TRUE;
           break;
         }
-      if (!g_error_matches (self->error, REPLICA_ERROR, REPLICA_ERROR_OVERLOADED))
+      if (!may_retry (self, since_us))
         {
           g_propagate_error (error, g_steal_pointer (&self->error));
           return FALSE;
@@ -105,6 +122,8 @@ publish_request (Publish *self, GError **error)
       g_clear_error (&self->error);
       g_usleep ((self->retry_ms > 0 ? self->retry_ms : RETRY_DEFAULT_MS) * 1000ul);
     }
+  if (self->accepted > accepted_before)
+    self->number++;
   g_byte_array_set_size (self->chunk, 0);
   self->n_lines = 0;
   return TRUE;
@@ -273,6 +292,8 @@ ctl_publish (const char *server, int argc, char **argv)
     { "time", 0, 0, G_OPTION_ARG_STRING, &time_field, "The field that has an event's time", "FIELD" },
     { "batch", 0, 0, G_OPTION_ARG_INT64, &self.batch,
       "At most N lines in a request (default: what 1 MiB holds)", "N" },
+    { "retry", 0, 0, G_OPTION_ARG_INT, &self.retry_s,
+      "Send a request again for S seconds while the server is away or cannot take it (0)", "S" },
     { NULL },
   };
   const char *file;
@@ -303,6 +324,17 @@ ctl_publish (const char *server, int argc, char **argv)
       ctl_say ("%s: %s", file, g_strerror (errno));
       return CTL_ERROR;
     }
+  if (self.retry_s < 0)
+    {
+      ctl_say ("--retry %d: expected a number of seconds", self.retry_s);
+      return CTL_USAGE;
+    }
+  {
+    g_autofree char *uuid = g_uuid_string_random ();
+
+    self.producer = g_strconcat ("synopticctl-", uuid, NULL);
+    self.number = 1;
+  }
   self.source = argv[1];
   self.name = file != NULL ? file : "stdin";
   self.time_field = time_field;
@@ -327,5 +359,6 @@ ctl_publish (const char *server, int argc, char **argv)
   g_clear_object (&self.link);
   g_byte_array_unref (self.chunk);
   g_free (self.header);
+  g_free (self.producer);
   return good ? CTL_OK : CTL_ERROR;
 }

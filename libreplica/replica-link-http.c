@@ -357,13 +357,15 @@ replica_link_fetch_finish (ReplicaLink *self, GAsyncResult *result, char **etag,
 }
 
 void
-replica_link_publish_async (ReplicaLink *self,
-                            const char *source,
-                            GBytes *body,
-                            const char *content_type,
-                            GCancellable *cancellable,
-                            GAsyncReadyCallback callback,
-                            gpointer user_data)
+replica_link_publish_numbered_async (ReplicaLink *self,
+                                     const char *source,
+                                     GBytes *body,
+                                     const char *content_type,
+                                     const char *producer,
+                                     guint64 number,
+                                     GCancellable *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     gpointer user_data)
 {
   g_autoptr (GTask) task = NULL;
   g_autofree char *name = NULL;
@@ -385,8 +387,27 @@ replica_link_publish_async (ReplicaLink *self,
       return;
     }
   soup_message_headers_replace (soup_message_get_request_headers (message), "Accept", "application/json");
+  if (producer != NULL)
+    {
+      g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, number);
+
+      soup_message_headers_replace (soup_message_get_request_headers (message), "Synoptic-Producer", producer);
+      soup_message_headers_replace (soup_message_get_request_headers (message), "Synoptic-Sequence", text);
+    }
   soup_message_set_request_body_from_bytes (message, content_type, body);
   exchange_start (self, g_steal_pointer (&task), message);
+}
+
+void
+replica_link_publish_async (ReplicaLink *self,
+                            const char *source,
+                            GBytes *body,
+                            const char *content_type,
+                            GCancellable *cancellable,
+                            GAsyncReadyCallback callback,
+                            gpointer user_data)
+{
+  replica_link_publish_numbered_async (self, source, body, content_type, NULL, 0, cancellable, callback, user_data);
 }
 
 gboolean

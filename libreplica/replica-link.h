@@ -67,6 +67,13 @@ REPLICA_PUBLIC GBytes *replica_link_fetch_finish (ReplicaLink *self, GAsyncResul
 REPLICA_PUBLIC void replica_link_publish_async (ReplicaLink *self, const char *source, GBytes *body,
                                                 const char *content_type, GCancellable *cancellable,
                                                 GAsyncReadyCallback callback, gpointer user_data);
+/* The same, numbered: a request of the same @producer (1 to 128 letters, digits or . _ : -) and @number counts once, however often it is
+ * sent, also over restarts of the server when the source is durable. @number is one more with each request that was accepted and
+ * had an event; the first may be any from 1. So what failed with OVERLOADED, UNAVAILABLE or TIMEOUT is sent again as it was. */
+REPLICA_PUBLIC void replica_link_publish_numbered_async (ReplicaLink *self, const char *source, GBytes *body,
+                                                         const char *content_type, const char *producer, guint64 number,
+                                                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                                                         gpointer user_data);
 REPLICA_PUBLIC gboolean replica_link_publish_finish (ReplicaLink *self, GAsyncResult *result, guint64 *accepted,
                                                      guint64 *sequence, GError **error);
 

@@ -93,6 +93,8 @@ claimed (SynJournalRequest *answer, gpointer user_data)
   SynJournalLog *self = user_data;
   g_autoptr (GPtrArray) claiming = g_steal_pointer (&self->claiming);
 
+  if (answer->note != NULL)
+    g_warning ("%s", answer->note); /* what the disk has lost: once, not to each that waits */
   if (answer->error == NULL)
     {
       self->epoch = answer->epoch;

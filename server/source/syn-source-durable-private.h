@@ -37,7 +37,7 @@ struct _SynDurable {
   guint64 known;       /* the checkpoint's sequence: what producers did until then is in it */
   gboolean reading;
   /* the pass */
-  gboolean in_pass, at_first;
+  gboolean in_pass;
   guint n_asked;       /* feeds that have not said how far they are */
   guint64 pass_begin, pass_end, pass_last; /* sequences: of the last event before it, that it was to come to, that it came to */
   GPtrArray *records;  /* (owned) (nullable): being handed out, from next_record on */
@@ -46,6 +46,7 @@ struct _SynDurable {
   guint64 n_replayed;  /* since all feeds were live */
   gint64 began_ms;
   gboolean must_trim;
+  guint64 lost_end;    /* sequence of the last event that the disk has lost; 0: none */
   SynTimer retry, check;
   /* the checkpoint */
   GArray *marks;       /* (owned): of SynMark, ascending */

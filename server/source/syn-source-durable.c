@@ -310,7 +310,10 @@ appended (SynJournalRequest *answer, gpointer user_data)
       g_queue_unlink (&self->out, &append->link);
       if (answer->error == NULL)
         {
-          const SynEventOrigin origin = { .record = answer->sequence };
+          const SynEventOrigin origin = {
+            .record = answer->sequence,
+            .is_first = self->lost_end != 0 && syn_event_batch_get_first_sequence (append->batch) == self->lost_end + 1,
+          };
 
           syn_event_batch_set_origin (append->batch, &origin);
           taken (source, append);

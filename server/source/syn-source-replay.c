@@ -114,8 +114,7 @@ replay (SynSource *source, SynEventBatch *batch)
   SynEventOrigin origin = *syn_event_batch_get_origin (batch);
 
   origin.replay_end = self->pass_end;
-  origin.is_first = self->at_first && syn_event_batch_get_first_sequence (batch) > self->pass_begin + 1;
-  self->at_first = FALSE;
+  origin.is_first = syn_event_batch_get_first_sequence (batch) > self->pass_last + 1;
   syn_event_batch_set_origin (batch, &origin);
   self->n_replayed += syn_event_batch_get_n_events (batch);
   self->pass_last = MAX (self->pass_last, syn_event_batch_get_last_sequence (batch));
@@ -264,8 +263,12 @@ syn_source_durable_go_on (SynSource *source)
     {
       if (self->stage == SYN_DURABLE_OPEN && self->cursor > self->record)
         {
-          syn_source_durable_fail (source, g_strdup_printf ("journal: partition %u: events %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " are missing", self->partition,
-                                              self->pass_last + 1, source->sequence));
+          /* The checkpoint knows of them, and a broken disk does not have them: what there is is shown. */
+          if (self->lost_end != source->sequence)
+            g_warning ("source \"%s\": partition %u of the journal: events %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " are lost", source->spec->name,
+                       self->partition, self->pass_last + 1, source->sequence);
+          self->lost_end = self->pass_last = source->sequence;
+          syn_source_durable_go_on (source);
           return;
         }
       if (self->stage == SYN_DURABLE_OPEN)
@@ -358,7 +361,6 @@ syn_source_replay_begin (SynSource *source)
   self->pass_begin = self->pass_last = least;
   self->pass_end = source->sequence;
   self->cursor = syn_source_checkpoint_find_record (self, least);
-  self->at_first = TRUE;
   syn_source_durable_go_on (source);
 }
 

@@ -388,8 +388,6 @@ receive_publish (SynSource *self, SynMessage *message)
       accept (self, publish, batch, message);
       return;
     }
-  if (publish->producer != NULL)
-    g_set_error (&published->error, SYN_ERROR, SYN_ERROR_INVALID, "a request with a number has at least one event");
   published->sequence = self->sequence;
   syn_source_answer (message, published);
 }

@@ -10,11 +10,12 @@ import http.client
 import json
 import os
 import random
+import subprocess
 import threading
 import time
 import unittest
 
-from silo import Silo, main
+from silo import Silo, main, program
 
 ROUNDS = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6"))
 SEED = int(os.environ.get("SYNOPTIC_FAULT_SEED", "0")) or random.randrange(1, 1 << 30)
@@ -202,6 +203,29 @@ class Kill(unittest.TestCase):
                 print(f"# {poller.path}: {len(poller.seen)} snapshots of {len(epochs)} epochs", flush=True)
             print(f"# {sequence} events in {sum(p.requests for p in publishers)} requests, "
                   f"{sum(p.repeats for p in publishers)} sent again", flush=True)
+
+    def test_publish_tool(self):
+        """synopticctl publish --retry: the server is killed and started again while a file goes out, and each of its lines counts once."""
+        n, chance = 20000, random.Random(SEED)
+        lines = "".join(f'{{"who":"tool","i":{i},"amount":0.01}}\n' for i in range(n))
+        with Silo(CATALOG) as silo:
+            silo.listen = f"127.0.0.1:{silo.port}"
+            tool = subprocess.Popen([program("synopticctl", "SYNOPTICCTL"), "--server", silo.url, "publish", "orders", "--batch", "20", "--retry", "60"],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            said = []
+            reader = threading.Thread(target=lambda: said.append(tool.communicate(lines)[0]), daemon=True)
+            reader.start()
+            killed = 0
+            while tool.poll() is None:
+                time.sleep(0.05 + chance.random() * 0.2)
+                if killed < max(ROUNDS // 3, 2):
+                    silo.kill()
+                    silo.start()
+                    killed += 1
+            reader.join(10)
+            self.assertEqual((tool.returncode, said), (0, [f"accepted {n} sequence {n}\n"]))
+            self.assertEqual(self.counts(self.rows(silo, "totals")), {"tool": (n, n)})
+            print(f"# killed {killed} times", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include "syn-limits.h"
 #include "syn-memory-journal.h"
 #include "syn-metrics.h"
+#include "syn-producers.h"
 #include "syn-silo-journal.h"
 #include "syn-silo-test.h"
 #include "syn-source.h"
@@ -325,7 +326,7 @@ test_producers (void)
   assert_post (silo, 2, "q", 1, "2/4");
   assert_post (silo, 1, "p", 5, "2/2");
   assert_post (silo, 1, "p", 7, "!9 producer \"p\": request 7 came before the one that it follows; the last one taken is 5");
-  assert_post (silo, 0, "p", 6, "!1 a request with a number has at least one event");
+  assert_post (silo, 0, "p", 6, "0/4"); /* has not used its number */
   for (guint i = 6; i < 20; i++)
     {
       g_autofree char *expected = g_strdup_printf ("1/%u", i - 1);
@@ -459,6 +460,118 @@ test_trimmed (void)
 }
 
 static void
+got_checkpoint (SynJournalRequest *answer, gpointer user_data)
+{
+  SynJournalRequest *got = user_data;
+
+  g_assert_no_error (answer->error);
+  *got = *answer;
+  answer->bytes = NULL;
+}
+
+/* A checkpoint that knows of more than the log has: the disk has lost what it said it had. What there is is shown, the numbers go on after what was lost, and
+ * the first batch after that says that it may be taken after a gap. */
+static void
+test_lost (void)
+{
+  g_autoptr (SynJournal) journal = syn_memory_journal_new ();
+  guint partition = syn_partition_of (SYN_SOURCE_GRAIN, "trades");
+
+  for (guint round = 0; round < 2; round++)
+    {
+      g_autoptr (SynCatalog) catalog = NULL;
+      g_autoptr (SynSilo) silo = NULL;
+      SynLane *front;
+      SynJournalRequest *request, got = { 0 };
+
+      clear_given ();
+      feeds[0].progress = feeds[1].progress = 0;
+      silo = silo_new (journal, &catalog);
+      if (round == 1)
+        {
+          g_assert_cmpstr (feeds[0].given->str, ==, "~1-2 ");
+          assert_post (silo, 1, NULL, 0, "1/8");
+          g_assert_cmpstr (feeds[0].given->str, ==, "~1-2 !8-8 ");
+          assert_post (silo, 1, NULL, 0, "1/9");
+          g_assert_cmpstr (feeds[1].given->str, ==, "~1-2 !8-8 9-9 ");
+          break;
+        }
+      front = syn_silo_get_front_lane (silo);
+      assert_post (silo, 2, NULL, 0, "2/2");
+      syn_silo_advance (silo, 6000);
+      request = syn_journal_request_new (front, SYN_JOURNAL_GET_CHECKPOINT, partition, got_checkpoint, &got);
+      request->name = g_strdup ("source/trades");
+      syn_journal_submit (journal, request);
+      syn_silo_settle (silo);
+      {
+        gsize length;
+        g_autofree guint8 *data = g_bytes_unref_to_data (got.bytes, &length);
+        guint64 more = GUINT64_TO_LE (7);
+        g_autoptr (GBytes) bytes = NULL;
+
+        memcpy (data + 8, &more, sizeof more);
+        bytes = g_bytes_new (data, length);
+        syn_journal_submit (journal, syn_journal_request_new_checkpoint (front, partition, "source/trades", got.epoch, got.sequence, bytes, NULL, NULL));
+        syn_silo_settle (silo);
+      }
+    }
+}
+
+/* Bytes of a checkpoint that were cut off anywhere, or have a bit wrong: never more read than is there. */
+static void
+test_damaged_producers (void)
+{
+  g_autoptr (SynProducers) producers = syn_producers_new (), copy = syn_producers_new ();
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+
+  for (guint i = 1; i < 30; i++)
+    {
+      const SynAcknowledgement ack = { i, i, 10 * i };
+
+      syn_producers_acknowledge (producers, i % 3 == 0 ? "a" : "bcd", &ack);
+    }
+  syn_producers_save (producers, bytes);
+  g_assert_cmpuint (syn_producers_load (copy, bytes->data, bytes->len), ==, bytes->len);
+  g_assert_cmpuint (syn_producers_get_size (copy), ==, 2);
+  for (guint length = 0; length < bytes->len; length++)
+    {
+      g_autoptr (SynProducers) other = syn_producers_new ();
+      g_autofree guint8 *piece = g_memdup2 (bytes->data, length); /* exactly this, for the sanitizer */
+
+      g_assert_cmpuint (syn_producers_load (other, piece, length), ==, 0);
+      g_assert_cmpuint (syn_producers_get_size (other), ==, 0);
+    }
+  for (guint bit = 0; bit < bytes->len * 8; bit++)
+    {
+      g_autoptr (SynProducers) other = syn_producers_new ();
+      g_autofree guint8 *wrong = g_memdup2 (bytes->data, bytes->len);
+
+      wrong[bit / 8] ^= (guint8) (1u << (bit % 8));
+      g_assert_cmpuint (syn_producers_load (other, wrong, bytes->len), <=, bytes->len);
+    }
+}
+
+static void
+test_forgotten_producers (void)
+{
+  g_autoptr (SynProducers) producers = syn_producers_new ();
+  SynAcknowledgement ack = { 1, 1, 1 };
+
+  for (guint i = 0; i < SYN_MAX_PRODUCERS; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("p%u", i);
+
+      syn_producers_acknowledge (producers, name, &ack);
+    }
+  g_assert_cmpint (syn_producers_judge (producers, "p0", 1, &ack), ==, SYN_REQUEST_KNOWN);
+  syn_producers_post (producers, "p0", 2);
+  syn_producers_acknowledge (producers, "new", &ack);
+  g_assert_cmpuint (syn_producers_get_size (producers), ==, SYN_MAX_PRODUCERS);
+  g_assert_cmpint (syn_producers_judge (producers, "p0", 2, &ack), ==, SYN_REQUEST_PENDING);
+  g_assert_cmpint (syn_producers_judge (producers, "p1", 1, &ack), ==, SYN_REQUEST_NEXT);
+}
+
+static void
 test_no_journal (void)
 {
   g_autoptr (SynCatalog) catalog = NULL;
@@ -505,6 +618,9 @@ main (int argc, char **argv)
     { "/source-durable/feed-fails", test_feed_fails },
     { "/source-durable/replay-asked-for", test_replay_asked_for },
     { "/source-durable/trimmed", test_trimmed },
+    { "/source-durable/lost", test_lost },
+    { "/source-durable/producers/damaged", test_damaged_producers },
+    { "/source-durable/producers/forgotten", test_forgotten_producers },
     { "/source-durable/no-journal", test_no_journal },
   };
 

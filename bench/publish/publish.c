@@ -4,7 +4,7 @@
  * over, one request at a time on each of its connections, and the clock stops when the last batch has been taken in by every projection. The
  * bodies are made before; a request that is refused for want of room is sent again. What is published is counted by the projection, which is checked.
  *
- *   publish SYNOPTICD [--events N] [--keys N] [--batch N] [--connections N] [--projections N] [--rounds N] */
+ *   publish SYNOPTICD [--events N] [--keys N] [--batch N] [--connections N] [--projections N] [--rounds N] [--durable] */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -17,6 +17,7 @@
 #include "bench.h"
 
 static gint n_events = 6000000, n_keys = 5000, n_batch = 20000, n_connections = 2, n_projections = 1, n_rounds = 5;
+static gboolean durable;
 
 static const GOptionEntry entries[] = {
   { "events", 0, 0, G_OPTION_ARG_INT, &n_events, "Events of one round", "N" },
@@ -24,6 +25,7 @@ static const GOptionEntry entries[] = {
   { "batch", 0, 0, G_OPTION_ARG_INT, &n_batch, "Events of one request", "N" },
   { "connections", 0, 0, G_OPTION_ARG_INT, &n_connections, "Connections that publish", "N" },
   { "projections", 0, 0, G_OPTION_ARG_INT, &n_projections, "Projections of one conflation group", "N" },
+  { "durable", 0, 0, G_OPTION_ARG_NONE, &durable, "A durable source: each request is on disk before it is answered", NULL },
   { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "Rounds", "N" },
   { NULL }
 };
@@ -122,6 +124,8 @@ write_catalog (const char *folder)
                                   "\"high\":\"max(price)\",\"low\":\"min(price)\",\"volume\":\"sum(size)\",\"n\":\"count()\"}}",
                             i > 0 ? "," : "", i);
   g_string_append (json, "]}");
+  if (durable)
+    g_string_replace (json, "\"kind\":\"http\"", "\"kind\":\"http\",\"durable\":true", 1);
   if (!g_file_set_contents (path, json->str, -1, NULL))
     g_error ("cannot write %s", path);
   return path;
@@ -226,7 +230,7 @@ main (int argc, char **argv)
       bench_series_add (server, server_us * 1e3);
       bench_series_add (publisher, publisher_us * 1e3);
     }
-  printf ("%d keys, %d projections, %d connections: %.2f M events/s ±%.0f%%; CPU ns/event: server %.0f, publisher %.0f\n", n_keys, n_projections, n_connections,
+  printf ("%d keys, %d projections, %d connections%s: %.2f M events/s ±%.0f%%; CPU ns/event: server %.0f, publisher %.0f\n", n_keys, n_projections, n_connections, durable ? ", durable" : "",
           bench_series_median (rate), 100 * bench_series_spread (rate), bench_series_median (server), bench_series_median (publisher));
   g_string_free (request, TRUE);
   g_unlink (catalog);

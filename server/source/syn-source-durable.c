@@ -333,6 +333,12 @@ appended (SynJournalRequest *answer, gpointer user_data)
 }
 
 gboolean
+syn_source_durable_is_scanned (SynSource *source)
+{
+  return source->durable->stage == SYN_DURABLE_OPEN;
+}
+
+gboolean
 syn_source_durable_is_open (SynSource *source, GError **error)
 {
   SynDurable *self = source->durable;

@@ -100,6 +100,8 @@ void syn_source_durable_register_metrics (void);
 gboolean syn_source_durable_start (SynSource *self, GError **error);
 void syn_source_durable_stop (SynSource *self); /* the activation ends */
 void syn_source_durable_free (SynDurable *durable);
+/* Whether it knows its producers: before, nothing can be said of a numbered request. */
+gboolean syn_source_durable_is_scanned (SynSource *self);
 /* Whether something can be published now; else UNAVAILABLE or OVERLOADED, saying why. */
 gboolean syn_source_durable_is_open (SynSource *self, GError **error);
 /* Writes a batch to the journal and answers @message when it is there, or is not. Takes both. */

@@ -354,7 +354,7 @@ receive_publish (SynSource *self, SynMessage *message)
             "source \"%s\" is not of kind \"http\": nothing can be published to it", self->spec->name);
       return;
     }
-  if (publish->producer != NULL && !is_next_request (self, publish, message))
+  if (publish->producer != NULL && (self->durable == NULL || syn_source_durable_is_scanned (self)) && !is_next_request (self, publish, message))
     return;
   if (!is_open (self, &error))
     {

@@ -23,6 +23,8 @@ def post(silo, body, **headers):
 
 class Durable(unittest.TestCase):
     def totals(self, silo, c, s):
+        while silo.get("/v1/projections/all").status == 503:  # recovering
+            time.sleep(0.02)
         silo.wait_for("all", lambda rows: rows and rows[0]["c"] == c and rows[0]["s"] == s)
 
     def test_restart(self):

@@ -176,6 +176,8 @@ class Kill(unittest.TestCase):
                 silo.start()
                 after = self.counts(self.rows(silo, "totals"))
                 begun = {p.who: p.begun for p in publishers}
+                for thread in publishers + pollers:
+                    self.assertIsNone(thread.fault, f"round {number}")
                 for who, n in before.items():
                     self.assertGreaterEqual(after.get(who, (0, 0))[0], n, f"round {number}: acknowledged events of {who} are missing")
                     self.assertLessEqual(after.get(who, (0, 0))[0], begun[who], f"round {number}: events of {who} count twice")

@@ -459,6 +459,57 @@ test_trimmed (void)
     }
 }
 
+/* A log that takes more than one read: in between, what a producer sends is neither too new nor the first that was ever seen of him. */
+static void
+test_published_while_scanned (void)
+{
+  g_autoptr (SynJournal) journal = syn_memory_journal_new ();
+  const guint n = 262143; /* 4 × 2 MB: just more than one read brings, and just less than what makes a checkpoint */
+
+  for (guint round = 0; round < 2; round++)
+    {
+      g_autoptr (SynCatalog) catalog = NULL;
+      g_autoptr (SynSilo) silo = NULL;
+      guint n_refused = 0;
+
+      syn_memory_journal_set_delayed (journal, round == 1);
+      silo = silo_new (journal, &catalog);
+      for (guint i = 1; round == 0 && i <= 4; i++)
+        {
+          g_autofree char *expected = g_strdup_printf ("%u/%u", n, i * n);
+
+          assert_post (silo, n, "p", i, expected);
+        }
+      if (round == 0)
+        {
+          /* as if it had been killed: without the checkpoint of an orderly end */
+          syn_memory_journal_fail_others (journal, SYN_ERROR_UNAVAILABLE);
+          continue;
+        }
+      syn_memory_journal_fail_others (journal, 0);
+      syn_silo_advance (silo, 1000);
+      for (;;)
+        {
+          Answer *answer = post (silo, 1, "p", 5);
+
+          if (!answer->done)
+            {
+              syn_memory_journal_set_delayed (journal, FALSE);
+              syn_silo_settle (silo);
+              check (answer, "1/1048573");
+              break;
+            }
+          g_assert_true (g_str_has_prefix (answer->text, "!4 "));
+          g_free (answer->text);
+          g_free (answer);
+          n_refused++;
+          g_assert_true (syn_journal_step (journal));
+          syn_silo_settle (silo);
+        }
+      g_assert_cmpuint (n_refused, ==, 6); /* trim, hold, claim, checkpoint, and two reads */
+    }
+}
+
 static void
 got_checkpoint (SynJournalRequest *answer, gpointer user_data)
 {
@@ -618,6 +669,7 @@ main (int argc, char **argv)
     { "/source-durable/feed-fails", test_feed_fails },
     { "/source-durable/replay-asked-for", test_replay_asked_for },
     { "/source-durable/trimmed", test_trimmed },
+    { "/source-durable/published-while-scanned", test_published_while_scanned },
     { "/source-durable/lost", test_lost },
     { "/source-durable/producers/damaged", test_damaged_producers },
     { "/source-durable/producers/forgotten", test_forgotten_producers },

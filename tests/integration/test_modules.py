@@ -134,7 +134,9 @@ class Alerts(unittest.TestCase):
 
             # Acknowledged, and no longer above: gone. Acknowledged, and above: it stays.
             self.assertEqual(silo.publish("thresholds", [{"symbol": "LATE", "above": 10, "after_s": 86400}]).status, 200)
-            self.assertEqual(silo.publish("trades", [{"symbol": "LATE", "price": 12}]).status, 200)
+            self.assertEqual(silo.publish("trades", [{"symbol": "LATE", "price": 13}]).status, 200)
+            # Above again, as far as the grain knows, before it hears of the acknowledgement: it polls them apart.
+            silo.wait_for("alerts", lambda rows: any(row["symbol"] == "LATE" and row["last"] == 13 for row in rows))
             acks = [{"symbol": symbol, "time": "2100-01-01T00:00:00Z"} for symbol in ("SOON", "LATE")]
             self.assertEqual(silo.publish("acks", acks).status, 200)
             rows = silo.wait_for("alerts", lambda rows: {row["symbol"] for row in rows if not row["acknowledged"]} == {"NEXT"})

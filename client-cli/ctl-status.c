@@ -18,6 +18,11 @@ static const struct
   { "events", "batches_in_flight", "source_batches_in_flight" },
   { "conflation", "partials", "partials_total" },
   { "conflation", "rows", "partial_rows_total" },
+  { "recovery", "sources_to_open", "source_recovering" },
+  { "recovery", "projections_to_come", "projections_recovering" },
+  { "recovery", "replayed_events", "source_replayed_events_total" },
+  { "checkpoints", "written", "checkpoints_total" },
+  { "checkpoints", "bytes", "checkpoint_bytes_total" },
   { "snapshots", "made", "snapshots_total" },
   { "questions", "evaluated", "query_evaluations_total" },
   { "questions", "from_changes", "query_incremental_total" },
@@ -35,6 +40,7 @@ static const char *const troubles[] = {
   "grain_restarts_total",    "grains_down",               "activations_failed_total",  "slow_turns_total",
   "calls_overloaded_total",  "call_timeouts_total",       "store_conflicts_total",     "store_failures_total",
   "reminder_failures_total", "http_refused_total",        "websocket_stalled_total",   "websocket_protocol_errors_total",
+  "checkpoint_errors_total",
 };
 
 static const struct
@@ -216,7 +222,7 @@ arrange (JsonNode *root)
   out = json_object_new ();
   names = json_object_get_members (status);
   for (GList *l = names; l != NULL; l = l->next)
-    if (!JSON_NODE_HOLDS_ARRAY (get (status, l->data)))
+    if (!JSON_NODE_HOLDS_ARRAY (get (status, l->data)) && !JSON_NODE_HOLDS_NULL (get (status, l->data))) /* no journal: no line */
       json_object_set_member (out, l->data, json_node_copy (get (status, l->data)));
   if (get_array (status, "lanes") != NULL)
     {

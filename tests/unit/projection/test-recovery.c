@@ -375,6 +375,48 @@ test_kill_everywhere (void)
     }
 }
 
+/* Projections of a group begin from checkpoints of different age: each is handed partials that are all known or all new to it, and refuses none. */
+static gboolean
+is_uneven_right (guint64 seed, gpointer user_data)
+{
+  g_autoptr (SynJournal) journal = syn_memory_journal_new ();
+  g_autoptr (GRand) rand = g_rand_new_with_seed ((guint32) seed);
+  TestSilo *self = silo_new (journal, NULL, 0);
+  gint64 *n_known = user_data;
+  gboolean right;
+
+  memset (acknowledged, 0, sizeof acknowledged);
+  syn_silo_settle (self->silo);
+  for (guint step = 0; step < 40; step++)
+    {
+      publish (self, (guint) g_rand_int_range (rand, 0, N_SOURCES), rand, (guint) g_rand_int_range (rand, 1, 30));
+      syn_silo_settle (self->silo);
+      /* One that fails writes a checkpoint of its own before it goes. */
+      if (g_rand_int_range (rand, 0, 4) == 0)
+        {
+          fail (self, SYN_PROJECTION_GRAIN, names[g_rand_int_range (rand, 0, G_N_ELEMENTS (names))]);
+          syn_silo_advance (self->silo, g_rand_int_range (rand, 0, 2000));
+        }
+    }
+  kill_silo (self, journal);
+  self = silo_new (journal, NULL, seed);
+  syn_silo_settle (self->silo);
+  syn_silo_advance (self->silo, 1000);
+  right = is_right (self, journal) && test_silo_metric (self, "merge_errors_total") == 0;
+  *n_known += test_silo_metric (self, "repeated_events_total");
+  test_silo_free (self);
+  return right;
+}
+
+static void
+test_uneven (void)
+{
+  gint64 n_known = 0;
+
+  g_assert_cmpuint (syn_silo_search (1, 30, is_uneven_right, &n_known), ==, 0);
+  g_assert_cmpint (n_known, >, 1000);
+}
+
 /* What a checkpoint has is not applied again; a damaged or foreign one is not used. */
 static void
 test_checkpoint (void)
@@ -466,6 +508,7 @@ main (int argc, char **argv)
   g_log_set_writer_func (log_writer, NULL, NULL);
   g_test_add_func ("/recovery/checkpoint", test_checkpoint);
   g_test_add_func ("/recovery/recovering", test_recovering);
+  g_test_add_func ("/recovery/uneven", test_uneven);
   g_test_add_func ("/recovery/kill-everywhere", test_kill_everywhere);
   g_test_add_func ("/recovery/random", test_random);
   return g_test_run ();

@@ -10,7 +10,6 @@ syn_aggregate_new_copy (const SynAggregate *from, guint n_rows)
 {
   SynAggregate *self = g_new0 (SynAggregate, 1);
 
-  g_return_val_if_fail (n_rows <= from->capacity, NULL);
   self->ops = from->ops;
   self->spec = from->spec;
   self->n_values = from->n_values;
@@ -39,7 +38,7 @@ syn_aggregate_new_copy (const SynAggregate *from, guint n_rows)
 }
 
 void
-syn_aggregate_copy_rows (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n)
+syn_aggregate_copy_rows (SynAggregate *self, const guint32 *to_rows, const SynAggregate *from, const guint32 *from_rows, guint n)
 {
   /* Values of 64 bits have got 128 meanwhile. */
   if (self->vectors[SYN_SEEN + 1].size != from->vectors[SYN_SEEN + 1].size)
@@ -51,12 +50,20 @@ syn_aggregate_copy_rows (SynAggregate *self, const SynAggregate *from, const gui
       if (to->is_owned)
         continue;
       if (to->size > 0)
-        syn_copy_elements (to->data, from->vectors[i].data, to->size, rows, n);
+        syn_copy_elements (to->data, to_rows, from->vectors[i].data, from_rows, to->size, n);
       else
-        syn_copy_bits (to->data, from->vectors[i].data, rows, n);
+        syn_copy_bits (to->data, to_rows, from->vectors[i].data, from_rows, n);
     }
   if (self->ops->copy != NULL)
-    self->ops->copy (self, from, rows, n);
+    self->ops->copy (self, to_rows, from, from_rows, n);
+}
+
+void
+syn_aggregate_take_rows (SynAggregate *self, const guint32 *to_rows, SynAggregate *from, guint n)
+{
+  if (from->vectors[SYN_SEEN + 1].size < self->vectors[SYN_SEEN + 1].size)
+    from->ops->set_value_size (from, self->vectors[SYN_SEEN + 1].size);
+  syn_aggregate_copy_rows (self, to_rows, from, NULL, n);
 }
 
 gboolean

@@ -145,15 +145,17 @@ lend (SynAggregate *self, guint n_rows, ReplicaColumn *column)
 }
 
 static void
-copy (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n)
+copy (SynAggregate *self, const guint32 *to_rows, const SynAggregate *from, const guint32 *from_rows, guint n)
 {
   SynDistinct **sets = self->vectors[SETS].data;
   SynDistinct *const *others = from->vectors[SETS].data;
 
   for (guint i = 0; i < n; i++)
     {
-      sets[rows[i]] = syn_distinct_merge (NULL, others[rows[i]]);
-      self->own_bytes += syn_distinct_get_bytes (sets[rows[i]]);
+      SynDistinct **set = &sets[to_rows != NULL ? to_rows[i] : i];
+
+      *set = syn_distinct_merge (NULL, others[from_rows != NULL ? from_rows[i] : i]);
+      self->own_bytes += syn_distinct_get_bytes (*set);
     }
 }
 

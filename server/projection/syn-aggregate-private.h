@@ -40,7 +40,8 @@ typedef struct {
   void (*forget) (SynAggregate *self, guint row);                   /* (nullable): frees what the row owns beside the vectors */
   /* (nullable) For syn_aggregate_save(): what the vectors do not say. And back: reads that, and tells whether the vectors that were read are
    * a state at all; whatever they are, no function may come to harm by them afterwards. */
-  void (*copy) (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n); /* (nullable): what rows own, into rows that own nothing */
+  /* (nullable): what rows own, into rows that own nothing; as syn_aggregate_copy_rows() */
+  void (*copy) (SynAggregate *self, const guint32 *to_rows, const SynAggregate *from, const guint32 *from_rows, guint n);
   void (*save) (const SynAggregate *self, guint n_rows, GByteArray *out);
   gboolean (*load) (SynAggregate *self, guint n_rows, const guint8 **at, const guint8 *end);
   gboolean (*set_value_size) (SynAggregate *self, gsize size); /* (nullable): of vector 1 of an empty one; FALSE: it cannot be so */

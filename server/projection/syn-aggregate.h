@@ -43,9 +43,11 @@ void syn_aggregate_lend (SynAggregate *self, guint n_rows, ReplicaColumn *column
 
 /* Whether it can be saved: not when it is of a module whose states own memory. */
 gboolean syn_aggregate_can_save (const SynAggregate *self);
-/* A copy of the first @n_rows as they are now, as syn_key_table_new_copy() makes one of keys. */
+/* A copy, as syn_key_table_new_copy() and syn_key_table_copy_rows() make one of keys. No row of it is copied to twice. */
 SynAggregate *syn_aggregate_new_copy (const SynAggregate *from, guint n_rows);
-void syn_aggregate_copy_rows (SynAggregate *self, const SynAggregate *from, const guint32 *rows, guint n);
+void syn_aggregate_copy_rows (SynAggregate *self, const guint32 *to_rows, const SynAggregate *from, const guint32 *from_rows, guint n);
+/* The same of another copy @from, which is changed to have values of the same size. */
+void syn_aggregate_take_rows (SynAggregate *self, const guint32 *to_rows, SynAggregate *from, guint n);
 gboolean syn_aggregate_copy_text (SynAggregate *self, const SynAggregate *from, gsize *budget);
 gsize syn_aggregate_get_saved_size (const SynAggregate *self, guint n_rows); /* at most, and about that */
 /* Appends the states of the first @n_rows to @out, as bytes that syn_aggregate_load() takes in any process. Text that no row uses is saved too,

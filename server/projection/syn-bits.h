@@ -40,30 +40,31 @@ syn_bits_size (guint n_rows)
   return ((gsize) n_rows + 7) / 8;
 }
 
-/* Copies elements of @size bytes by their numbers: those of @from to the same places of @to. */
+/* Copies @n elements of @size bytes: number @from_rows[i] of @from to number @to_rows[i] of @to; NULL: i. */
 static inline void
-syn_copy_elements (gpointer to, gconstpointer from, gsize size, const guint32 *rows, guint n)
-{
-  if (size == sizeof (guint64))
-    for (guint i = 0; i < n; i++)
-      ((guint64 *) to)[rows[i]] = ((const guint64 *) from)[rows[i]];
-  else if (size == sizeof (guint32))
-    for (guint i = 0; i < n; i++)
-      ((guint32 *) to)[rows[i]] = ((const guint32 *) from)[rows[i]];
-  else
-    for (guint i = 0; i < n; i++)
-      __builtin_memcpy ((char *) to + rows[i] * size, (const char *) from + rows[i] * size, size);
-}
-
-static inline void
-syn_copy_bits (guint8 *to, const guint8 *from, const guint32 *rows, guint n)
+syn_copy_elements (gpointer to, const guint32 *to_rows, gconstpointer from, const guint32 *from_rows, gsize size, guint n)
 {
   for (guint i = 0; i < n; i++)
     {
-      guint8 bit = (guint8) (1u << (rows[i] & 7)), *byte = &to[rows[i] >> 3];
+      gsize at = to_rows != NULL ? to_rows[i] : i, of = from_rows != NULL ? from_rows[i] : i;
 
-      *byte = (guint8) ((*byte & ~bit) | (from[rows[i] >> 3] & bit));
+      if (size == sizeof (guint64))
+        ((guint64 *) to)[at] = ((const guint64 *) from)[of];
+      else if (size == sizeof (guint32))
+        ((guint32 *) to)[at] = ((const guint32 *) from)[of];
+      else
+        __builtin_memcpy ((char *) to + at * size, (const char *) from + of * size, size);
     }
+}
+
+static inline void
+syn_copy_bits (guint8 *to, const guint32 *to_rows, const guint8 *from, const guint32 *from_rows, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    if (syn_bit_get (from, from_rows != NULL ? from_rows[i] : i))
+      syn_bit_set (to, to_rows != NULL ? to_rows[i] : i);
+    else
+      syn_bit_clear (to, to_rows != NULL ? to_rows[i] : i);
 }
 
 /* Grows an array, the new part zeroed: what a row that never had a value holds. */

@@ -38,13 +38,13 @@ pack_type (const SynKeyColumn *column)
 /* ---- copies ---- */
 
 SynKeyTable *
-syn_key_table_new_copy (const SynKeyTable *from)
+syn_key_table_new_copy (const SynKeyTable *from, guint n_rows)
 {
   SynKeyTable *self = g_new0 (SynKeyTable, 1);
 
   self->n_columns = from->n_columns;
   self->windowed = from->windowed;
-  self->n_rows = self->capacity = from->n_rows;
+  self->n_rows = self->capacity = n_rows;
   self->columns = g_new0 (SynKeyColumn, MAX (self->n_columns, 1));
   for (guint i = 0; i < self->n_columns; i++)
     {
@@ -66,14 +66,14 @@ syn_key_table_new_copy (const SynKeyTable *from)
 }
 
 void
-syn_key_table_copy_rows (SynKeyTable *self, const SynKeyTable *from, const guint32 *rows, guint n)
+syn_key_table_copy_rows (SynKeyTable *self, const guint32 *to_rows, const SynKeyTable *from, const guint32 *from_rows, guint n)
 {
   for (guint i = 0; i < self->n_columns; i++)
     {
       SynKeyColumn *to = &self->columns[i];
 
-      syn_copy_elements (to->data, from->columns[i].data, to->width, rows, n);
-      syn_copy_bits (to->validity, from->columns[i].validity, rows, n);
+      syn_copy_elements (to->data, to_rows, from->columns[i].data, from_rows, to->width, n);
+      syn_copy_bits (to->validity, to_rows, from->columns[i].validity, from_rows, n);
     }
 }
 

@@ -32,10 +32,11 @@ void syn_key_table_compact (SynKeyTable *self, gboolean tight);
 void syn_key_table_lend (const SynKeyTable *self, guint index, ReplicaColumn *column);
 /* ---- checkpoints ---- */
 
-/* A copy of the rows that there are now, which is filled later, and then may be saved, on any thread, and nothing else. Until it is full @from may
- * change, but rows that do are copied first; and it may not be compacted. */
-SynKeyTable *syn_key_table_new_copy (const SynKeyTable *from);
-void syn_key_table_copy_rows (SynKeyTable *self, const SynKeyTable *from, const guint32 *rows, guint n);
+/* A copy of @n_rows rows, which is filled later, and then may be copied from or saved, on any thread, and nothing else; with all of the text that there is now, as
+ * far as that is copied. Until then @from may change, but not be compacted. */
+SynKeyTable *syn_key_table_new_copy (const SynKeyTable *from, guint n_rows);
+/* Row @from_rows[i] of @from becomes row @to_rows[i], for each i below @n; NULL: i. */
+void syn_key_table_copy_rows (SynKeyTable *self, const guint32 *to_rows, const SynKeyTable *from, const guint32 *from_rows, guint n);
 /* About *@budget bytes of text, which are taken off it; TRUE when all is there. */
 gboolean syn_key_table_copy_text (SynKeyTable *self, const SynKeyTable *from, gsize *budget);
 gsize syn_key_table_get_row_bytes (const SynKeyTable *self); /* about; without text */

@@ -16,9 +16,9 @@ void syn_rows_copy_touch (SynRowsCopy *self, const guint32 *rows, guint n);
 void syn_rows_copy_free (SynRowsCopy *self); /* any thread, when complete */
 guint syn_rows_copy_get_n (const SynRowsCopy *self);
 
-gsize syn_rows_copy_get_saved_size (const SynRowsCopy *self);
+gsize syn_rows_copy_get_saved_size (const SynRowsCopy *self); /* about */
 /* Of a complete one, as syn_rows_load() takes it. Errors: TOO_LARGE. */
-gboolean syn_rows_copy_save (const SynRowsCopy *self, GByteArray *out, GError **error);
+gboolean syn_rows_copy_save (SynRowsCopy *self, GByteArray *out, GError **error);
 /* Into @self, which is new, of an equal spec. Errors: INVALID: of others, cut short or damaged; then @self may only be cleared. */
 gboolean syn_rows_load (SynRows *self, const guint8 *data, gsize length, GError **error);
 gboolean syn_rows_can_save (const SynRows *self);

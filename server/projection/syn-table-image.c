@@ -143,7 +143,7 @@ syn_table_image_get_saved_size (const SynTableImage *self)
 }
 
 GBytes *
-syn_table_image_save (const SynTableImage *self, GError **error)
+syn_table_image_save (SynTableImage *self, GError **error)
 {
   gsize size = syn_table_image_get_saved_size (self);
   g_autoptr (GByteArray) out = g_byte_array_sized_new ((guint) MIN (size, G_MAXINT32));

@@ -21,7 +21,7 @@ guint syn_table_image_get_n_rows (const SynTableImage *self);
 const SynProgress *syn_table_image_get_progress (const SynTableImage *self); /* of each input */
 gsize syn_table_image_get_saved_size (const SynTableImage *self); /* of a complete one: about */
 /* The bytes of a complete one. Errors: TOO_LARGE. */
-GBytes *syn_table_image_save (const SynTableImage *self, GError **error);
+GBytes *syn_table_image_save (SynTableImage *self, GError **error);
 
 /* Into @self, which is new. Errors: SYN_ERROR_CONFLICT: it is of another definition (sources, key, `where`, window, aggregates) or of another version
  * of the format; INVALID: cut short or damaged. Then @self may only be freed. */

@@ -5,7 +5,7 @@
 #include "syn-sqlite-file.h"
 #include "syn-sqlite-journal.h"
 
-/* The embedded journal's insides: -write.c runs on the writing file's thread, -read.c on the reading one's. */
+/* The embedded journal's insides: -write.c and -retention.c run on the writing file's thread, -read.c on the reading one's. */
 
 G_BEGIN_DECLS
 
@@ -62,6 +62,15 @@ void syn_sqlite_journal_read_done (SynSqliteJob *job);
 /* What is left of checkpoints that were never whole, and the highest id. At the opening. */
 gboolean syn_sqlite_journal_sweep_pieces (SynSqliteJournal *self, GError **error);
 void syn_sqlite_journal_after_commit (SynSqliteFile *file, gpointer user_data);
+
+/* ---- within a job of the writer; FALSE: SQLite said no, and the job says so ---- */
+
+gboolean syn_journal_write_fail (SynSqliteJournalJob *job, const char *format, ...) G_GNUC_PRINTF (2, 3); /* FALSE, for `return` */
+gboolean syn_journal_write_finish (SynSqliteJournalJob *job, sqlite3_stmt *statement, const char *what, guint partition);
+gboolean syn_journal_write_look_up (SynSqliteJournalJob *job, SynJournalWriteStatement index, guint partition, gint64 *a, gint64 *b);
+gboolean syn_journal_write_find_tail (SynSqliteJournalJob *job, guint partition, SynJournalTail *tail);
+gboolean syn_journal_write_trim (SynSqliteJournalJob *job);
+gboolean syn_journal_write_sweep (SynSqliteJournalJob *job);
 
 static inline void
 syn_statement_put_back (sqlite3_stmt *statement)

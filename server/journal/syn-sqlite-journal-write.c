@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the embedded journal writes: claims, appends, checkpoints, what is removed. The writing file's thread, each request within a
+/* What the embedded journal writes: claims, appends, checkpoints. What is removed: -retention.c. The writing file's thread, each request within a
  * transaction that it shares with all that wait; it may be run again, so it changes nothing here but its own job.
  *
  * Where a log ends is asked of the file each time: 3 µs, and nothing to set back when a commit fails. What takes long is cut up: a checkpoint
@@ -12,10 +12,7 @@
 #include "syn-limits.h"
 #include "syn-sqlite-journal-private.h"
 
-#define MAX_REMOVED 256              /* records of one job */
-#define MAX_LOOKED_BACK 64           /* damaged records at a log's end, for the epoch of a whole one */
-#define SWEEP_BYTES (4u << 20)       /* appended before retention looks again */
-#define SWEEP_US (60 * G_USEC_PER_SEC)
+#define MAX_LOOKED_BACK 64 /* damaged records at a log's end, for the epoch of a whole one */
 
 const char *const syn_journal_write_sql[SYN_JW_N_STATEMENTS] = {
   [SYN_JW_TAIL] = "SELECT seq, epoch FROM record WHERE part=?1 ORDER BY seq DESC LIMIT 1",
@@ -36,10 +33,8 @@ const char *const syn_journal_write_sql[SYN_JW_N_STATEMENTS] = {
   [SYN_JW_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
 };
 
-static gboolean fail (SynSqliteJournalJob *job, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-fail (SynSqliteJournalJob *job, const char *format, ...)
+gboolean
+syn_journal_write_fail (SynSqliteJournalJob *job, const char *format, ...)
 {
   g_autofree char *what = NULL;
   va_list args;
@@ -51,18 +46,18 @@ fail (SynSqliteJournalJob *job, const char *format, ...)
 }
 
 /* Runs what answers no row. */
-static gboolean
-finish (SynSqliteJournalJob *job, sqlite3_stmt *statement, const char *what, guint partition)
+gboolean
+syn_journal_write_finish (SynSqliteJournalJob *job, sqlite3_stmt *statement, const char *what, guint partition)
 {
-  gboolean done = sqlite3_step (statement) == SQLITE_DONE || fail (job, "%s of partition %u", what, partition);
+  gboolean done = sqlite3_step (statement) == SQLITE_DONE || syn_journal_write_fail (job, "%s of partition %u", what, partition);
 
   syn_statement_put_back (statement);
   return done;
 }
 
 /* Two numbers of the first row; zeros when there is none. */
-static gboolean
-look_up (SynSqliteJournalJob *job, SynJournalWriteStatement index, guint partition, gint64 *a, gint64 *b)
+gboolean
+syn_journal_write_look_up (SynSqliteJournalJob *job, SynJournalWriteStatement index, guint partition, gint64 *a, gint64 *b)
 {
   sqlite3_stmt *statement = job->self->write[index];
   gboolean done;
@@ -70,17 +65,17 @@ look_up (SynSqliteJournalJob *job, SynJournalWriteStatement index, guint partiti
 
   sqlite3_bind_int64 (statement, 1, partition);
   result = sqlite3_step (statement);
-  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "look up partition %u", partition);
+  done = result == SQLITE_ROW || result == SQLITE_DONE || syn_journal_write_fail (job, "look up partition %u", partition);
   *a = result == SQLITE_ROW ? sqlite3_column_int64 (statement, 0) : 0;
   *b = result == SQLITE_ROW ? sqlite3_column_int64 (statement, 1) : 0;
   syn_statement_put_back (statement);
   return done;
 }
 
-static gboolean
-find_tail (SynSqliteJournalJob *job, guint partition, SynJournalTail *tail)
+gboolean
+syn_journal_write_find_tail (SynSqliteJournalJob *job, guint partition, SynJournalTail *tail)
 {
-  return look_up (job, SYN_JW_TAIL, partition, (gint64 *) &tail->sequence, (gint64 *) &tail->epoch);
+  return syn_journal_write_look_up (job, SYN_JW_TAIL, partition, (gint64 *) &tail->sequence, (gint64 *) &tail->epoch);
 }
 
 /* ---- claims and appends ---- */
@@ -111,7 +106,7 @@ find_sound_epoch (SynSqliteJournalJob *job, guint64 *epoch, GString *note)
                               syn_sqlite_file_get_path (job->self->writer), job->request->partition, sequence, fault);
       n_damaged++;
     }
-  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "read the end of partition %u", job->request->partition);
+  done = result == SQLITE_ROW || result == SQLITE_DONE || syn_journal_write_fail (job, "read the end of partition %u", job->request->partition);
   syn_statement_put_back (statement);
   *epoch += n_damaged;
   return done;
@@ -125,7 +120,7 @@ insert (SynSqliteJournalJob *job, const SynJournalRecord *record, guint32 bytes_
 
   syn_journal_format_bind_record (statement, job->request->partition, record, bytes_sum);
   done = sqlite3_step (statement) == SQLITE_DONE
-         || fail (job, "append record %" G_GUINT64_FORMAT " of partition %u", record->sequence, job->request->partition);
+         || syn_journal_write_fail (job, "append record %" G_GUINT64_FORMAT " of partition %u", record->sequence, job->request->partition);
   syn_statement_put_back (statement);
   return done;
 }
@@ -139,8 +134,8 @@ do_claim (SynSqliteJournalJob *job)
   SynJournalTail tail;
   gint64 beyond, beyond_epoch;
 
-  if (!find_tail (job, request->partition, &tail) || !find_sound_epoch (job, &record.epoch, note)
-      || !look_up (job, SYN_JW_BEYOND, request->partition, &beyond, &beyond_epoch))
+  if (!syn_journal_write_find_tail (job, request->partition, &tail) || !find_sound_epoch (job, &record.epoch, note)
+      || !syn_journal_write_look_up (job, SYN_JW_BEYOND, request->partition, &beyond, &beyond_epoch))
     return FALSE;
   if (beyond > (gint64) tail.sequence) /* the disk lost what it had said was there: those numbers are not given again */
     {
@@ -173,7 +168,7 @@ compare (SynSqliteJournalJob *job, const SynJournalTail *tail)
   sqlite3_bind_int64 (statement, 1, request->partition);
   sqlite3_bind_int64 (statement, 2, (gint64) request->expected + 1);
   result = sqlite3_step (statement);
-  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "look up a record of partition %u", request->partition);
+  done = result == SQLITE_ROW || result == SQLITE_DONE || syn_journal_write_fail (job, "look up a record of partition %u", request->partition);
   if (result == SQLITE_ROW)
     {
       g_autofree char *fault = NULL;
@@ -194,7 +189,7 @@ do_append (SynSqliteJournalJob *job)
   SynJournalTail tail;
 
   job->result = request->expected + 1;
-  if (!find_tail (job, request->partition, &tail))
+  if (!syn_journal_write_find_tail (job, request->partition, &tail))
     return FALSE;
   switch (syn_journal_judge (request, &tail, syn_sqlite_file_get_path (job->self->writer)))
     {
@@ -217,7 +212,8 @@ remove_checkpoint (SynSqliteJournalJob *job, gint64 id, guint partition)
 
   sqlite3_bind_int64 (pieces, 1, id);
   sqlite3_bind_int64 (head, 1, id);
-  return finish (job, pieces, "remove a checkpoint", partition) && finish (job, head, "remove a checkpoint", partition);
+  return syn_journal_write_finish (job, pieces, "remove a checkpoint", partition)
+         && syn_journal_write_finish (job, head, "remove a checkpoint", partition);
 }
 
 /* All but the newest @n_kept. */
@@ -239,7 +235,7 @@ remove_generations (SynSqliteJournalJob *job, guint n_kept)
 
         g_array_append_val (ids, id);
       }
-  done = result == SQLITE_DONE || fail (job, "look up the checkpoints of partition %u", request->partition);
+  done = result == SQLITE_DONE || syn_journal_write_fail (job, "look up the checkpoints of partition %u", request->partition);
   syn_statement_put_back (statement);
   for (guint i = 0; done && i < ids->len; i++)
     done = remove_checkpoint (job, g_array_index (ids, gint64, i), request->partition);
@@ -256,7 +252,7 @@ put_head (SynSqliteJournalJob *job, guint n_pieces)
                                       .n_pieces = n_pieces, .size_bytes = g_bytes_get_size (request->bytes) };
 
   syn_journal_format_bind_checkpoint (statement, &head);
-  if (!finish (job, statement, "write a checkpoint", request->partition) || !remove_generations (job, 2))
+  if (!syn_journal_write_finish (job, statement, "write a checkpoint", request->partition) || !remove_generations (job, 2))
     return FALSE;
   for (guint i = 0; i < job->self->torn->len; i++)
     if (!remove_checkpoint (job, g_array_index (job->self->torn, gint64, i), request->partition))
@@ -277,7 +273,7 @@ do_put (SynSqliteJournalJob *job)
 
   job->more = FALSE;
   job->result = request->sequence;
-  if (!find_tail (job, request->partition, &tail))
+  if (!syn_journal_write_find_tail (job, request->partition, &tail))
     return FALSE;
   if (!syn_journal_judge_checkpoint (request, &tail, syn_sqlite_file_get_path (job->self->writer)))
     return TRUE;
@@ -292,7 +288,7 @@ do_put (SynSqliteJournalJob *job)
   else
     sqlite3_bind_zeroblob (statement, 4, 0);
   job->more = job->piece + 1 < n_pieces;
-  return finish (job, statement, "write a checkpoint", request->partition) && (job->more || put_head (job, n_pieces));
+  return syn_journal_write_finish (job, statement, "write a checkpoint", request->partition) && (job->more || put_head (job, n_pieces));
 }
 
 static gboolean
@@ -307,7 +303,7 @@ do_hold (SynSqliteJournalJob *job)
   sqlite3_bind_text (statement, 2, request->name, -1, SQLITE_STATIC);
   sqlite3_bind_int64 (statement, 3, (gint64) sequence);
   sqlite3_bind_int64 (statement, 4, syn_journal_format_hold_sum (request->partition, request->name, sequence));
-  return finish (job, statement, "hold records", request->partition);
+  return syn_journal_write_finish (job, statement, "hold records", request->partition);
 }
 
 static gboolean
@@ -318,209 +314,7 @@ do_drop (SynSqliteJournalJob *job)
 
   sqlite3_bind_int64 (statement, 1, request->partition);
   sqlite3_bind_text (statement, 2, request->name, -1, SQLITE_STATIC);
-  return finish (job, statement, "remove a hold", request->partition) && remove_generations (job, 0);
-}
-
-/* ---- what goes ---- */
-
-/* The sequence of the generation before the newest; 0: there are not two. */
-static gboolean
-find_older (SynSqliteJournalJob *job, guint partition, const char *name, guint64 *sequence)
-{
-  sqlite3_stmt *statement = job->self->write[SYN_JW_GENERATIONS];
-  gboolean done;
-  int result;
-
-  *sequence = 0;
-  sqlite3_bind_int64 (statement, 1, partition);
-  sqlite3_bind_text (statement, 2, name, -1, SQLITE_STATIC);
-  result = sqlite3_step (statement);
-  if (result == SQLITE_ROW)
-    result = sqlite3_step (statement);
-  if (result == SQLITE_ROW)
-    *sequence = (guint64) sqlite3_column_int64 (statement, 1);
-  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "look up the checkpoints of partition %u", partition);
-  syn_statement_put_back (statement);
-  return done;
-}
-
-/* *@below: no record from there on may go. *@is_held: there is a hold. One that is damaged holds everything. */
-static gboolean
-find_floor (SynSqliteJournalJob *job, guint partition, guint64 *below, gboolean *is_held)
-{
-  sqlite3_stmt *statement = job->self->write[SYN_JW_HOLDS];
-  SynJournalTail tail;
-  gboolean done;
-  int result;
-
-  *is_held = FALSE;
-  if (!find_tail (job, partition, &tail))
-    return FALSE;
-  *below = tail.sequence;
-  sqlite3_bind_int64 (statement, 1, partition);
-  while ((result = sqlite3_step (statement)) == SQLITE_ROW)
-    {
-      const char *name = (const char *) sqlite3_column_text (statement, 0);
-      guint64 needed = (guint64) sqlite3_column_int64 (statement, 1), older;
-
-      *is_held = TRUE;
-      if (name == NULL || sqlite3_column_int64 (statement, 2) != (gint64) syn_journal_format_hold_sum (partition, name, needed))
-        {
-          *below = 0;
-          continue;
-        }
-      if (!find_older (job, partition, name, &older))
-        {
-          syn_statement_put_back (statement);
-          return FALSE;
-        }
-      *below = MIN (*below, older != 0 ? MAX (needed, older + 1) : needed);
-    }
-  done = result == SQLITE_DONE || fail (job, "look up the holds of partition %u", partition);
-  syn_statement_put_back (statement);
-  return done;
-}
-
-static gboolean
-remove_record (SynSqliteJournalJob *job, guint partition, guint64 sequence)
-{
-  sqlite3_stmt *statement = job->self->write[SYN_JW_REMOVE];
-
-  sqlite3_bind_int64 (statement, 1, partition);
-  sqlite3_bind_int64 (statement, 2, (gint64) sequence);
-  job->n_removed++;
-  return finish (job, statement, "remove a record", partition);
-}
-
-static gboolean
-do_trim (SynSqliteJournalJob *job)
-{
-  guint partition = job->request->partition;
-  guint64 below;
-  gboolean is_held;
-  gint64 first, time_us;
-
-  job->n_removed = 0;
-  if (!find_floor (job, partition, &below, &is_held))
-    return FALSE;
-  below = MIN (below, job->below);
-  for (;;)
-    {
-      if (!look_up (job, SYN_JW_FIRST, partition, &first, &time_us))
-        return FALSE;
-      job->result = (guint64) MAX (first, 1);
-      job->more = first != 0 && (guint64) first < below && job->n_removed == MAX_REMOVED;
-      if (first == 0 || (guint64) first >= below || job->more)
-        return TRUE;
-      if (!remove_record (job, partition, (guint64) first))
-        return FALSE;
-    }
-}
-
-/* ---- retention ---- */
-
-/* A log's oldest record, if it may go. */
-typedef struct {
-  gint64 first, time_us;
-  guint64 below;
-  gboolean is_held;
-} Candidate;
-
-static gboolean
-measure (SynSqliteJournalJob *job, guint64 *used)
-{
-  sqlite3_stmt *statement = job->self->write[SYN_JW_USED];
-  gboolean done = sqlite3_step (statement) == SQLITE_ROW || fail (job, "measure it");
-
-  *used = done ? (guint64) sqlite3_column_int64 (statement, 0) : 0;
-  syn_statement_put_back (statement);
-  return done;
-}
-
-static gboolean
-find_candidates (SynSqliteJournalJob *job, Candidate *candidates)
-{
-  for (guint p = 0; p < SYN_N_PARTITIONS; p++)
-    if (!look_up (job, SYN_JW_FIRST, p, &candidates[p].first, &candidates[p].time_us)
-        || !find_floor (job, p, &candidates[p].below, &candidates[p].is_held))
-      return FALSE;
-  return TRUE;
-}
-
-/* The log whose first record is to go, the oldest of them; -1: none. */
-static int
-choose (const SynSqliteJournal *self, const Candidate *candidates, guint64 used)
-{
-  const SynJournalRetention *retention = &self->retention;
-  gboolean too_large = retention->max_bytes != 0 && used > retention->max_bytes;
-  int oldest = -1;
-
-  for (guint p = 0; p < SYN_N_PARTITIONS; p++)
-    {
-      const Candidate *c = &candidates[p];
-      gboolean too_old = retention->max_age_ms != 0 && self->newest_us - c->time_us > retention->max_age_ms * 1000;
-
-      if (c->first == 0 || (guint64) c->first >= c->below || !(too_old || too_large || (retention->by_checkpoint && c->is_held)))
-        continue;
-      if (oldest < 0 || c->time_us < candidates[oldest].time_us)
-        oldest = (int) p;
-    }
-  return oldest;
-}
-
-static gboolean
-do_sweep (SynSqliteJournalJob *job)
-{
-  Candidate candidates[SYN_N_PARTITIONS];
-
-  job->n_removed = 0;
-  job->more = FALSE;
-  if (!find_candidates (job, candidates))
-    return FALSE;
-  for (;;)
-    {
-      guint64 used;
-      int p;
-
-      if (!measure (job, &used))
-        return FALSE;
-      p = choose (job->self, candidates, used);
-      job->more = p >= 0 && job->n_removed == MAX_REMOVED;
-      if (p < 0 || job->more)
-        return TRUE;
-      if (!remove_record (job, (guint) p, (guint64) candidates[p].first)
-          || !look_up (job, SYN_JW_FIRST, (guint) p, &candidates[p].first, &candidates[p].time_us))
-        return FALSE;
-    }
-}
-
-static gboolean
-wants_sweep (const SynSqliteJournal *self)
-{
-  const SynJournalRetention *retention = &self->retention;
-
-  return !self->sweeping && (retention->max_age_ms != 0 || retention->max_bytes != 0 || retention->by_checkpoint)
-         && (self->n_unswept >= SWEEP_BYTES || self->newest_us - self->swept_us >= SWEEP_US);
-}
-
-void
-syn_sqlite_journal_after_commit (SynSqliteFile *file, gpointer user_data)
-{
-  SynSqliteJournal *self = user_data;
-  SynSqliteJournalJob *job;
-
-  if (!wants_sweep (self))
-    return;
-  self->n_unswept = 0;
-  self->swept_us = self->newest_us;
-  job = g_new0 (SynSqliteJournalJob, 1);
-  job->job.run = syn_sqlite_journal_run_write;
-  job->job.done = syn_sqlite_journal_write_done;
-  job->job.writes = TRUE;
-  job->self = self;
-  self->sweeping = syn_sqlite_file_submit (file, &job->job);
-  if (!self->sweeping)
-    g_free (job);
+  return syn_journal_write_finish (job, statement, "remove a hold", request->partition) && remove_generations (job, 0);
 }
 
 /* ---- jobs ---- */
@@ -531,7 +325,7 @@ syn_sqlite_journal_run_write (SynSqliteFile *file, SynSqliteJob *base)
   SynSqliteJournalJob *job = (SynSqliteJournalJob *) base;
 
   if (job->request == NULL)
-    return do_sweep (job);
+    return syn_journal_write_sweep (job);
   g_clear_error (&job->request->error);
   switch (job->request->verb)
     {
@@ -546,7 +340,7 @@ syn_sqlite_journal_run_write (SynSqliteFile *file, SynSqliteJob *base)
     case SYN_JOURNAL_HOLD:
       return do_hold (job);
     case SYN_JOURNAL_TRIM:
-      return do_trim (job);
+      return syn_journal_write_trim (job);
     case SYN_JOURNAL_READ:
     case SYN_JOURNAL_GET_CHECKPOINT:
     case SYN_JOURNAL_STATUS:

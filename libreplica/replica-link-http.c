@@ -261,6 +261,8 @@ exchange_start (ReplicaLink *self, GTask *task, SoupMessage *message)
   Exchange *exchange = g_task_get_task_data (task);
 
   exchange->message = message;
+  if (self->peer != NULL && self->peer->request != NULL)
+    self->peer->request (soup_message_get_request_headers (message), self->peer_data);
   soup_session_send_async (self->session, message, G_PRIORITY_DEFAULT, g_task_get_cancellable (task),
                            exchange_sent_cb, task);
 }

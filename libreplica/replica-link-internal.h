@@ -30,6 +30,8 @@ struct _ReplicaLink
   GMainContext *context; /* (owned) */
   SoupSession *session;  /* (owned) */
   ReplicaClock clock;
+  const ReplicaLinkPeer *peer; /* (static) (nullable) */
+  gpointer peer_data;
 
   gboolean started;
   ReplicaLinkState state;
@@ -48,6 +50,8 @@ struct _ReplicaLink
   GSource *watchdog;      /* (owned) */
   GSource *probe;         /* (owned) */
   gint64 heard_us;        /* anything, on this connection; -1 */
+  gint64 confirmed_us;    /* see replica_link_get_confirmed_us() */
+  guint64 message_bytes;  /* of all messages, over all connections */
   gint64 answer_us;       /* an answer to a view, or bytes of one */
   guint64 received_bytes; /* by the kernel, when the watchdog last looked */
 

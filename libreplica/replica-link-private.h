@@ -46,8 +46,29 @@ void replica_link_detach (ReplicaLink *self, guint32 view);
 gboolean replica_link_poll (ReplicaLink *self, guint32 view, ReplicaToken token, guint hold_ms);
 /* When the outstanding poll of @view was sent; -1: none is. */
 gint64 replica_link_get_asked_us (ReplicaLink *self, guint32 view);
-/* When anything was last heard on the connection that stands; -1: never. */
-gint64 replica_link_get_heard_us (ReplicaLink *self);
+/* Up to when the server knew, as far as has been heard on the connection that stands, that whoever it left waiting holds the newest:
+ * the time of its last answer, less the age that it told. -1: not heard yet. */
+gint64 replica_link_get_confirmed_us (ReplicaLink *self);
+/* Bytes of all messages received, over all connections. */
+guint64 replica_link_get_received_bytes (ReplicaLink *self);
+
+/**
+ * ReplicaLinkPeer:
+ * @request: what else to say in the head of every request: the WebSocket's, and those of fetches and publications
+ * @answer: the head of the server's answer to the WebSocket's request; %FALSE with an error: it is not what we want, the connection ends
+ * @heard: something was heard on the connection that stands
+ *
+ * For a program that is a server itself. All on the link's thread; each may be %NULL.
+ */
+typedef struct
+{
+  void (*request) (SoupMessageHeaders *headers, gpointer data);
+  gboolean (*answer) (SoupMessageHeaders *headers, gpointer data, GError **error);
+  void (*heard) (gpointer data);
+} ReplicaLinkPeer;
+
+/* Before the link is started. @peer (static), @data (borrowed). */
+void replica_link_set_peer (ReplicaLink *self, const ReplicaLinkPeer *peer, gpointer data);
 
 GMainContext *replica_link_get_context (ReplicaLink *self);
 const ReplicaClock *replica_link_get_clock (ReplicaLink *self);

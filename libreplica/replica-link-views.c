@@ -300,7 +300,13 @@ replica_link_get_asked_us (ReplicaLink *self, guint32 id)
 }
 
 gint64
-replica_link_get_heard_us (ReplicaLink *self)
+replica_link_get_confirmed_us (ReplicaLink *self)
 {
-  return self->heard_us;
+  return self->confirmed_us;
+}
+
+guint64
+replica_link_get_received_bytes (ReplicaLink *self)
+{
+  return self->message_bytes;
 }

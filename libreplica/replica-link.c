@@ -81,6 +81,9 @@ link_message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, g
       return;
     }
   self->heard_us = replica_link_now (self); /* garbage says nothing about what is current */
+  self->message_bytes += g_bytes_get_size (bytes);
+  if (message.type != REPLICA_WIRE_ERROR)
+    self->confirmed_us = MAX (self->confirmed_us, self->heard_us - message.age_us);
   view = g_hash_table_lookup (self->views, GUINT_TO_POINTER (message.view));
   if (message.view == REPLICA_LINK_PROBE_VIEW)
     replica_link_probe_answered (self, &message, &error);
@@ -98,6 +101,8 @@ link_message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, g
   if (self->probe_due)
     replica_link_send_probe (self);
   replica_link_arm_watchdog (self);
+  if (self->peer != NULL && self->peer->heard != NULL)
+    self->peer->heard (self->peer_data);
   goodput = replica_meter_get_goodput (&self->meter);
   if (goodput != self->goodput)
     {
@@ -201,7 +206,7 @@ replica_link_drop (ReplicaLink *self, const char *why, guint close_code)
       view->asked_us = -1;
       view->polled = view->path_sent = FALSE;
     }
-  self->heard_us = -1;
+  self->heard_us = self->confirmed_us = -1;
   g_object_thaw_notify (G_OBJECT (self));
 }
 
@@ -238,6 +243,7 @@ typedef struct
 {
   GWeakRef link;
   GCancellable *cancellable; /* (owned) */
+  SoupMessage *message;      /* (owned) */
 } Attempt;
 
 static void
@@ -245,10 +251,30 @@ attempt_free (Attempt *attempt)
 {
   g_weak_ref_clear (&attempt->link);
   g_object_unref (attempt->cancellable);
+  g_object_unref (attempt->message);
   g_free (attempt);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Attempt, attempt_free)
+
+/* Why there is no WebSocket: what the server answered instead of one says more than libsoup. */
+static char *
+attempt_dup_error (Attempt *attempt, ReplicaLink *self, const GError *error)
+{
+  guint status = soup_message_get_status (attempt->message);
+
+  if (status < 400)
+    return g_strdup_printf ("Cannot connect to %s: %s", self->uri, error->message);
+  return g_strdup_printf ("Cannot connect to %s: it answered %u %s", self->uri, status,
+                          soup_message_get_reason_phrase (attempt->message));
+}
+
+static gboolean
+peer_agrees (ReplicaLink *self, Attempt *attempt, GError **error)
+{
+  return self->peer == NULL || self->peer->answer == NULL
+         || self->peer->answer (soup_message_get_response_headers (attempt->message), self->peer_data, error);
+}
 
 static void
 link_connected_cb (GObject *object, GAsyncResult *result, gpointer user_data)
@@ -264,7 +290,7 @@ link_connected_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   g_clear_object (&self->connecting);
   if (connection == NULL)
     {
-      g_autofree char *why = g_strdup_printf ("Cannot connect to %s: %s", self->uri, error->message);
+      g_autofree char *why = attempt_dup_error (attempt, self, error);
 
       replica_link_drop (self, why, 0);
     }
@@ -274,6 +300,11 @@ link_connected_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 
       soup_websocket_connection_close (connection, SOUP_WEBSOCKET_CLOSE_PROTOCOL_ERROR, NULL);
       replica_link_drop (self, why, 0);
+    }
+  else if (!peer_agrees (self, attempt, &error))
+    {
+      soup_websocket_connection_close (connection, SOUP_WEBSOCKET_CLOSE_GOING_AWAY, NULL);
+      replica_link_drop (self, error->message, 0);
     }
   else
     {
@@ -300,6 +331,9 @@ link_connect (ReplicaLink *self)
   self->connecting = g_cancellable_new ();
   g_weak_ref_init (&attempt->link, self);
   attempt->cancellable = g_object_ref (self->connecting);
+  attempt->message = g_object_ref (message);
+  if (self->peer != NULL && self->peer->request != NULL)
+    self->peer->request (soup_message_get_request_headers (message), self->peer_data);
   g_signal_connect_object (message, "network-event", G_CALLBACK (link_network_event_cb), self, 0);
   replica_timer_set (self->retry, replica_link_now (self) + REPLICA_LINK_CONNECT_US);
   g_main_context_push_thread_default (self->context);
@@ -344,6 +378,15 @@ replica_link_set_clock (ReplicaLink *self, gint64 (*now_us) (gpointer data), gpo
   g_return_if_fail (!self->started);
 
   self->clock = (ReplicaClock){ now_us, data };
+}
+
+void
+replica_link_set_peer (ReplicaLink *self, const ReplicaLinkPeer *peer, gpointer data)
+{
+  g_return_if_fail (!self->started);
+
+  self->peer = peer;
+  self->peer_data = data;
 }
 
 SoupWebsocketConnection *
@@ -464,7 +507,7 @@ replica_link_init (ReplicaLink *self)
   self->context = g_main_context_ref_thread_default ();
   self->views = g_hash_table_new_full (NULL, NULL, NULL, replica_link_view_free);
   self->closing = g_ptr_array_new_with_free_func (g_object_unref);
-  self->heard_us = -1;
+  self->heard_us = self->confirmed_us = -1;
   self->probe_sent_us = -1;
   replica_meter_init (&self->meter);
   self->retry = replica_timer_new (self->context, "[replica] retry", &self->clock, link_retry_cb, self);

@@ -27,7 +27,7 @@ read_snapshot (GBytes *bytes, const guint8 *data, gsize size, ReplicaMessage *me
     return broken (error, "a snapshot's message is cut short");
   memcpy (&head, data, sizeof head);
   memcpy (&snapshot, data + sizeof head, sizeof snapshot);
-  if (head.reserved0 != 0 || head.reserved1 != 0)
+  if (head.reserved0 != 0)
     return broken (error, "a reserved field of a snapshot's message is not 0");
   if (head.form != REPLICA_WIRE_FORM_FULL)
     return broken (error, "a snapshot came in a form that was not asked for");
@@ -42,6 +42,7 @@ read_snapshot (GBytes *bytes, const guint8 *data, gsize size, ReplicaMessage *me
 
   message->view = head.view;
   message->token = (ReplicaToken){ snapshot.epoch, snapshot.serial };
+  message->age_us = (gint64) head.age_ms * 1000;
   message->body = g_bytes_new_from_bytes (bytes, sizeof head, head.body_bytes);
   return TRUE;
 }
@@ -54,10 +55,11 @@ read_unchanged (const guint8 *data, gsize size, ReplicaMessage *message, GError 
   if (size != sizeof unchanged)
     return broken (error, "an \"unchanged\" has the wrong size");
   memcpy (&unchanged, data, sizeof unchanged);
-  if (unchanged.reserved[0] != 0 || unchanged.reserved[1] != 0 || unchanged.reserved[2] != 0)
+  if (unchanged.reserved != 0)
     return broken (error, "a reserved field of an \"unchanged\" is not 0");
   message->view = unchanged.view;
   message->token = (ReplicaToken){ unchanged.epoch, unchanged.serial };
+  message->age_us = (gint64) unchanged.age_10ms * 10000;
   return TRUE;
 }
 

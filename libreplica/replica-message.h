@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  * @type: %REPLICA_WIRE_SNAPSHOT, %REPLICA_WIRE_UNCHANGED or %REPLICA_WIRE_ERROR
  * @view: whose poll it answers
  * @token: of the snapshot (as its header says: the rest of the body is not checked yet), or still held
+ * @age_us: how long ago the server knew that this is the newest; 0: it knows now (of an error: 0)
  * @body: (owned) (nullable): the bytes of the snapshot, a part of the message's own; not checked
  * @code: of an error
  * @retry_ms: of an error; 0: no use to ask the same again
@@ -25,6 +26,7 @@ typedef struct
   guint8 type;
   guint32 view;
   ReplicaToken token;
+  gint64 age_us;
   GBytes *body;
   ReplicaError code;
   guint32 retry_ms;

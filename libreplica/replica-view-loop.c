@@ -80,7 +80,7 @@ void
 replica_view_latch_confirmation (ReplicaView *self)
 {
   gint64 asked_us = view_asked_us (self);
-  gint64 heard_us = replica_link_get_heard_us (self->link);
+  gint64 heard_us = replica_link_get_confirmed_us (self->link);
   gint64 rtt_us = replica_link_get_rtt_us (self->link);
 
   if (asked_us >= 0 && rtt_us >= 0 && self->live && heard_us >= asked_us + rtt_us)
@@ -106,11 +106,13 @@ replica_view_update_live (ReplicaView *self)
 static void
 view_poll (ReplicaView *self)
 {
+  guint hold_ms = self->confirms && !self->answered_well ? 0 : self->hold_ms;
+
   self->retry_us = -1;
   if (!self->started || self->id == 0)
     return;
-  if (replica_link_poll (self->link, self->id, self->held, self->hold_ms))
-    self->overdue_us = replica_view_now (self) + (gint64) self->hold_ms * 1000 + REPLICA_LINK_MARGIN_US;
+  if (replica_link_poll (self->link, self->id, self->held, hold_ms))
+    self->overdue_us = replica_view_now (self) + (gint64) hold_ms * 1000 + REPLICA_LINK_MARGIN_US;
   view_arm (self);
 }
 
@@ -132,7 +134,8 @@ replica_view_show (ReplicaView *self)
   gboolean is_same =
       self->shown != NULL
       && strcmp (replica_snapshot_get_path (self->shown), replica_snapshot_get_path (snapshot)) == 0;
-  g_autoptr (ReplicaDiff) diff = replica_diff_new (is_same ? self->shown : NULL, snapshot);
+  g_autoptr (ReplicaDiff) diff =
+      replica_view_is_listened_to (self) ? replica_diff_new (is_same ? self->shown : NULL, snapshot) : NULL;
 
   g_clear_pointer (&self->shown, replica_snapshot_unref);
   self->shown = replica_snapshot_ref (snapshot);
@@ -144,7 +147,8 @@ replica_view_show (ReplicaView *self)
     self->refine_us = self->shown_at_us; /* its columns are known now */
   view_arm (self);
   replica_view_notify (self, REPLICA_VIEW_PROP_SNAPSHOT);
-  replica_view_emit_snapshot (self, snapshot, diff);
+  if (diff != NULL)
+    replica_view_emit_snapshot (self, snapshot, diff);
 }
 
 void
@@ -215,14 +219,17 @@ view_answer_snapshot (ReplicaView *self, const ReplicaMessage *message, GError *
   if (replica_token_equal (message->token, before))
     {
       /* Sent once more: as good as `unchanged`. */
-      self->newest_confirmed_us = replica_view_now (self);
+      self->answered_well = TRUE;
+      self->newest_confirmed_us = MAX (self->newest_confirmed_us, replica_view_now (self) - message->age_us);
       if (!view_guard (self))
         view_poll (self);
+      replica_view_update_live (self);
       return TRUE;
     }
 
   /* The next question leaves before the answer is looked at. */
   self->held = message->token;
+  self->answered_well = TRUE;
   view_poll (self);
   snapshot = replica_snapshot_new_from_bytes (message->body, error);
   if (snapshot == NULL)
@@ -234,8 +241,7 @@ view_answer_snapshot (ReplicaView *self, const ReplicaMessage *message, GError *
   n_skipped = same_epoch && !self->rested ? message->token.serial - before.serial - 1 : 0;
   self->rested = FALSE;
   self->n_errors = self->n_idle_answers = self->n_spins = 0;
-  self->answered_well = TRUE;
-  self->newest_confirmed_us = replica_view_now (self);
+  self->newest_confirmed_us = replica_view_now (self) - message->age_us;
   g_clear_pointer (&self->pending, replica_snapshot_unref);
   self->pending = g_steal_pointer (&snapshot);
 
@@ -305,7 +311,7 @@ view_answer (gpointer data, const ReplicaMessage *message, GError **error)
       /* `unchanged`; the link has checked that it names the token of the poll. */
       self->n_errors = 0;
       self->answered_well = TRUE;
-      self->newest_confirmed_us = replica_view_now (self);
+      self->newest_confirmed_us = MAX (self->newest_confirmed_us, replica_view_now (self) - message->age_us);
       if (view_shows_newest (self))
         self->shown_confirmed_us = self->newest_confirmed_us;
       if (!view_guard (self))

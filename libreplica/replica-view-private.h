@@ -22,6 +22,7 @@ struct _ReplicaView
   guint min_interval_ms;
   gboolean started;
   gboolean frozen;
+  gboolean confirms; /* see replica_view_set_confirms() */
   gboolean live;
   gint64 not_live_us;     /* since when it is not; 0: it never was */
   gboolean answered_well; /* the last answer, on the connection that stands, was no error */
@@ -68,6 +69,8 @@ typedef enum
 /* replica-view.c */
 
 void replica_view_notify (ReplicaView *self, ReplicaViewProp prop);
+/* Whether anybody would look at a diff. */
+gboolean replica_view_is_listened_to (ReplicaView *self);
 void replica_view_emit_snapshot (ReplicaView *self, ReplicaSnapshot *snapshot, ReplicaDiff *diff);
 
 /* replica-view-loop.c */

@@ -30,6 +30,12 @@ replica_view_notify (ReplicaView *self, ReplicaViewProp prop)
   g_object_notify_by_pspec (G_OBJECT (self), props[prop]);
 }
 
+gboolean
+replica_view_is_listened_to (ReplicaView *self)
+{
+  return g_signal_has_handler_pending (self, signals[SIGNAL_SNAPSHOT], 0, FALSE);
+}
+
 void
 replica_view_emit_snapshot (ReplicaView *self, ReplicaSnapshot *snapshot, ReplicaDiff *diff)
 {
@@ -360,6 +366,14 @@ replica_view_set_hold_ms (ReplicaView *self, guint hold_ms)
   g_return_if_fail (REPLICA_IS_VIEW (self));
 
   self->hold_ms = CLAMP (hold_ms, HOLD_MIN_MS, REPLICA_WIRE_HOLD_MAX_MS);
+}
+
+void
+replica_view_set_confirms (ReplicaView *self, gboolean confirms)
+{
+  g_return_if_fail (REPLICA_IS_VIEW (self));
+
+  self->confirms = !!confirms;
 }
 
 gint64

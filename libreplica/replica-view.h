@@ -60,9 +60,13 @@ REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);
 /* At most one snapshot shown per this many ms, whatever the server's cap; 0: as the server sends. */
 REPLICA_PUBLIC void replica_view_set_min_interval_ms (ReplicaView *self, guint min_interval_ms);
 REPLICA_PUBLIC void replica_view_set_hold_ms (ReplicaView *self, guint hold_ms);
+/* Whether it asks with a hold of 0 first, when it starts, when the link comes back and after an error: then `live` says within a round trip whether
+ * what is kept still is the newest; without it (the default) that is known when there is news, or when the hold ends. */
+REPLICA_PUBLIC void replica_view_set_confirms (ReplicaView *self, gboolean confirms);
 /* Microseconds by which what is shown may be out of date, or -1 without a snapshot: 0 ≤ age. While live and not
  * frozen: the time since the server last confirmed that this snapshot is the newest (an answer, `unchanged` or
- * a held poll count as confirmation); otherwise the time since that last confirmation. By the monotonic clock. */
+ * a held poll count as confirmation); otherwise the time since that last confirmation. By the monotonic clock. Where the
+ * server is an edge and says of an answer how old it is, that counts too. */
 REPLICA_PUBLIC gint64 replica_view_get_age_us (ReplicaView *self);
 
 G_END_DECLS

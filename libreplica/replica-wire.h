@@ -53,13 +53,14 @@ typedef struct {
   guint16 reserved0;
   guint32 view;
   guint32 body_bytes;
-  guint32 reserved1;
+  guint32 age_ms; /* how long ago the server knew that this is the newest; 0: it knows now */
   /* then the snapshot */
 } ReplicaWireSnapshotHead;
 
 typedef struct {
   guint8 type; /* REPLICA_WIRE_UNCHANGED */
-  guint8 reserved[3];
+  guint8 reserved;
+  guint16 age_10ms; /* as in a snapshot's head, in hundredths of a second; 65535: that, or more */
   guint32 view;
   guint64 epoch;
   guint64 serial;

@@ -301,7 +301,8 @@ fake_send_body (Fake *fake, guint32 view, GBytes *body)
   ReplicaWireSnapshotHead head = { .type = REPLICA_WIRE_SNAPSHOT,
                                    .form = REPLICA_WIRE_FORM_FULL,
                                    .view = view,
-                                   .body_bytes = (guint32) g_bytes_get_size (body) };
+                                   .body_bytes = (guint32) g_bytes_get_size (body),
+                                   .age_ms = fake->age_ms };
   g_autoptr (GByteArray) message = g_byte_array_new ();
 
   g_byte_array_append (message, (const guint8 *) &head, sizeof head);
@@ -322,6 +323,7 @@ void
 fake_send_unchanged (Fake *fake, const FakePoll *poll)
 {
   ReplicaWireUnchanged wire = { .type = REPLICA_WIRE_UNCHANGED,
+                                .age_10ms = (guint16) (fake->age_ms / 10),
                                 .view = poll->view,
                                 .epoch = poll->token.epoch,
                                 .serial = poll->token.serial };

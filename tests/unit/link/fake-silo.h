@@ -28,6 +28,7 @@ struct _Fake
   char *uri;
   gint64 now_us;
   gboolean answer_probes; /* on view 0, with `unchanged` */
+  guint age_ms;           /* what answers say of it: a multiple of 10 */
   guint n_probes;
   FakePoll probe; /* the last one; its path is not kept */
 

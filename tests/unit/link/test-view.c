@@ -63,6 +63,78 @@ test_loop (void)
   fake_free (fake);
 }
 
+/* A server that is an edge says how old its own knowledge is: that is added. */
+static void
+test_age_at_an_edge (void)
+{
+  Fake *fake = fake_new ();
+  FakeSeen seen;
+  ReplicaView *view = fake_view_new (fake, "a", &seen);
+  g_autoptr (FakePoll) first = NULL, second = NULL, third = NULL;
+
+  replica_link_start (fake->link);
+  first = fake_take_poll (fake);
+  fake->age_ms = 90000;
+  fake_send_snapshot (fake, first, 5, 3, 42);
+  second = fake_take_poll (fake);
+  fake_wait_until (fake, seen.n == 1);
+  g_assert_cmpint (replica_view_get_age_us (view), ==, 90000000);
+  fake_advance_ms (fake, 1000);
+  g_assert_cmpint (replica_view_get_age_us (view), ==, 91000000);
+  /* Its upstream is there again, but not heard from for 2.5 s. */
+  fake->age_ms = 2500;
+  fake_send_unchanged (fake, second);
+  third = fake_take_poll (fake);
+  g_assert_cmpint (replica_view_get_age_us (view), ==, 2500000);
+  /* What was known once is not unknown again. */
+  fake_advance_ms (fake, 1000);
+  fake->age_ms = 600000;
+  fake_send_unchanged (fake, third);
+  g_clear_pointer (&first, fake_poll_free);
+  first = fake_take_poll (fake);
+  g_assert_cmpint (replica_view_get_age_us (view), ==, 3500000);
+  fake_view_drop (view);
+  fake_free (fake);
+}
+
+/* One that confirms asks with hold 0 until it is answered, and so again on each connection. */
+static void
+test_confirms (void)
+{
+  Fake *fake = fake_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReplicaView) view = replica_view_new (fake->link, "a");
+  g_autoptr (FakePoll) first = NULL, second = NULL, third = NULL, fourth = NULL;
+
+  replica_view_set_confirms (view, TRUE);
+  replica_view_start (view);
+  replica_link_start (fake->link);
+  first = fake_take_poll (fake);
+  g_assert_cmpuint (first->hold_ms, ==, 0);
+  fake_send_snapshot (fake, first, 5, 3, 42);
+  second = fake_take_poll (fake);
+  g_assert_cmpuint (second->hold_ms, ==, 10000);
+  fake_settle (fake);
+  g_assert_true (replica_view_get_live (view));
+  g_assert_cmpuint (replica_snapshot_get_token (replica_view_get_snapshot (view)).serial, ==, 3); /* nobody listens to `snapshot` */
+
+  fake_vanish (fake);
+  fake_wait_state (fake, REPLICA_LINK_OFFLINE);
+  g_assert_false (replica_view_get_live (view));
+  fake_advance_ms (fake, 400);
+  third = fake_take_poll (fake);
+  g_assert_cmpuint (third->hold_ms, ==, 0);
+  g_assert_cmpuint (third->token.serial, ==, 3);
+  g_assert_false (replica_view_get_live (view));
+  fake_send_unchanged (fake, third);
+  fourth = fake_take_poll (fake);
+  g_assert_cmpuint (fourth->hold_ms, ==, 10000);
+  g_assert_true (replica_view_get_live (view));
+  replica_view_stop (view);
+  g_clear_object (&view);
+  fake_free (fake);
+}
+
 static void
 test_poll_before_check (void)
 {
@@ -578,6 +650,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/view/loop", test_loop);
+  g_test_add_func ("/view/age-at-an-edge", test_age_at_an_edge);
+  g_test_add_func ("/view/confirms", test_confirms);
   g_test_add_func ("/view/poll-before-check", test_poll_before_check);
   g_test_add_func ("/view/error-and-retry", test_error_and_retry);
   g_test_add_func ("/view/freeze", test_freeze);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The floor of the fan-out benchmark: the least that any server can do for the same exchange. One thread, one epoll set, nothing
+ * The floor of the fan-out benchmark: the least that any server can do for the same exchange. One epoll set per thread, nothing
  * but the handshake, client frames unmasked and looked at, one prepared frame sent to each connection that asked, when a
- * byte comes on stdin. No queue: a socket that is full is a failure of the run, said at the end.
+ * byte comes on stdin. A GET that is no handshake is a long-poll: its end is looked for, and the answer is a prepared one too. No
+ * queue: a socket that is full is a failure of the run, said at the end.
  *
- *   floor-server SNAPSHOT_BYTES        prints `listening on http://127.0.0.1:PORT` */
+ * It has as many threads as it is told: two threads that serve one client on two cores take each other's time and caches, which is no
+ * fault of what they run, so a server of two lanes is held against a floor of two threads, and one of one against one.
+ *
+ *   floor-server SNAPSHOT_BYTES [THREADS]        prints `listening on http://127.0.0.1:PORT` */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -15,20 +19,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "replica-wire.h"
 
+typedef enum { NEW, WEBSOCKET, LONG_POLL } Kind;
+
 typedef struct {
-  gboolean open;
+  Kind kind;
   gboolean waiting;
+  guint thread;
 } Peer;
 
-static Peer *peers;
+typedef struct {
+  int set;
+  int wake; /* an eventfd: a round begins */
+} Thread;
+
+/* One answer as it goes out, and where in it the snapshot's body begins. */
+typedef struct {
+  guint8 *bytes; /* (owned) */
+  gsize length;
+  ReplicaWireSnapshot *body;
+} Answer;
+
+static Peer *peers; /* by descriptor; each touched by its own thread only, once that has it */
 static guint n_peers_max;
-static guint n_short;
+static guint n_short; /* atomic */
+static Thread threads[64];
+static guint n_threads = 1;
+static Answer frame, response;
 
 static void
 handshake (int fd, const char *request)
@@ -51,112 +74,210 @@ handshake (int fd, const char *request)
                             "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: synoptic.v1\r\n\r\n", accept_text);
   if (write (fd, answer, strlen (answer)) < 0)
     exit (3);
-  peers[fd].open = TRUE;
+  peers[fd].kind = WEBSOCKET;
+}
+
+static void
+make_answers (gsize body_bytes)
+{
+  gsize message_bytes = sizeof (ReplicaWireSnapshotHead) + body_bytes;
+  gboolean is_long = message_bytes > 0xffff;
+  guint head_bytes = is_long ? 10 : 4;
+  g_autofree char *head = g_strdup_printf ("HTTP/1.1 200 OK\r\nServer: floor\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+                                           "ETag: \"1-1000000000000000\"\r\nVary: Accept\r\n"
+                                           "Content-Type: application/vnd.synoptic.snapshot\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n",
+                                           body_bytes);
+
+  frame.length = head_bytes + message_bytes;
+  frame.bytes = g_malloc0 (frame.length);
+  frame.bytes[0] = 0x82;
+  frame.bytes[1] = is_long ? 127 : 126;
+  for (guint i = 0; i < (is_long ? 8u : 2u); i++)
+    frame.bytes[2 + i] = (guint8) (message_bytes >> (8 * ((is_long ? 7 : 1) - i)));
+  *(ReplicaWireSnapshotHead *) (frame.bytes + head_bytes) = (ReplicaWireSnapshotHead) {
+    .type = REPLICA_WIRE_SNAPSHOT, .form = REPLICA_WIRE_FORM_FULL, .view = 1, .body_bytes = (guint32) body_bytes,
+  };
+  frame.body = (ReplicaWireSnapshot *) (frame.bytes + frame.length - body_bytes);
+
+  response.length = strlen (head) + body_bytes;
+  response.bytes = g_malloc0 (response.length);
+  memcpy (response.bytes, head, strlen (head));
+  response.body = (ReplicaWireSnapshot *) (response.bytes + strlen (head));
+}
+
+/* The token is all that tells one round's answer from the last one's, and is written between rounds: in the frame where it is
+ * aligned, over HTTP in the ETag's last digits, which lie in the head. */
+static void
+set_serial (guint64 serial)
+{
+  g_autofree char *text = g_strdup_printf ("1%015" G_GINT64_MODIFIER "x", serial);
+  char *tag = strstr ((char *) response.bytes, "ETag: ");
+
+  frame.body->epoch = 1;
+  frame.body->serial = serial;
+  memcpy (tag + strlen ("ETag: \"1-"), text, 16);
+}
+
+static void
+watch (int set, int fd)
+{
+  struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+  epoll_ctl (set, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void
+accept_all (int listener)
+{
+  static guint next;
+  int peer, one = 1, send_buffer_bytes = 1 << 20; /* room for a whole answer: a floor has no queue */
+
+  while ((peer = accept4 (listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+    {
+      setsockopt (peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      setsockopt (peer, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
+      peers[peer] = (Peer) { .thread = next++ % n_threads };
+      watch (threads[peers[peer].thread].set, peer);
+    }
+}
+
+static void
+answer_waiting (guint thread)
+{
+  for (guint fd = 0; fd < n_peers_max; fd++)
+    if (peers[fd].waiting && peers[fd].thread == thread)
+      {
+        const Answer *answer = peers[fd].kind == WEBSOCKET ? &frame : &response;
+
+        peers[fd].waiting = FALSE;
+        if (send ((int) fd, answer->bytes, answer->length, MSG_NOSIGNAL) != (gssize) answer->length)
+          __atomic_add_fetch (&n_short, 1, __ATOMIC_RELAXED);
+      }
+}
+
+static void
+read_peer (int fd)
+{
+  char buffer[4096];
+  gssize got = read (fd, buffer, sizeof buffer - 1);
+  Peer *peer = &peers[fd];
+
+  if (got <= 0)
+    {
+      peer->waiting = FALSE;
+      close (fd);
+      return;
+    }
+  if (peer->kind == WEBSOCKET)
+    {
+      guint8 *mask = (guint8 *) buffer + 2, *payload = mask + 4;
+
+      for (gssize k = 0; k < got - 6; k++)
+        payload[k] ^= mask[k & 3];
+      peer->waiting = payload[0] == REPLICA_WIRE_POLL;
+      return;
+    }
+  buffer[got] = '\0';
+  if (peer->kind == NEW && strstr (buffer, "Sec-WebSocket-Key: ") != NULL)
+    handshake (fd, buffer);
+  else if (got > 4 && memcmp (buffer, "GET ", 4) == 0 && memcmp (buffer + got - 4, "\r\n\r\n", 4) == 0)
+    {
+      peer->kind = LONG_POLL;
+      peer->waiting = strstr (buffer, "\r\nIf-None-Match: ") != NULL;
+      if (!peer->waiting && send (fd, response.bytes, response.length, MSG_NOSIGNAL) != (gssize) response.length)
+        __atomic_add_fetch (&n_short, 1, __ATOMIC_RELAXED);
+    }
+  else
+    exit (3);
+}
+
+static gpointer
+run_thread (gpointer data)
+{
+  guint index = GPOINTER_TO_UINT (data);
+  struct epoll_event events[512];
+
+  for (;;)
+    {
+      int n = epoll_wait (threads[index].set, events, G_N_ELEMENTS (events), -1);
+
+      for (int i = 0; i < n; i++)
+        {
+          int fd = events[i].data.fd;
+          guint64 count;
+
+          if (fd != threads[index].wake)
+            read_peer (fd);
+          else if (read (fd, &count, sizeof count) == sizeof count)
+            answer_waiting (index);
+        }
+    }
+  return NULL;
 }
 
 int
 main (int argc, char **argv)
 {
   gsize body_bytes = argc > 1 ? g_ascii_strtoull (argv[1], NULL, 10) : 16384;
-  gsize message_bytes = sizeof (ReplicaWireSnapshotHead) + body_bytes;
-  g_autofree guint8 *frame = g_malloc0 (message_bytes + 10);
-  gsize frame_bytes;
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t address_bytes = sizeof address;
-  struct epoll_event event = { .events = EPOLLIN }, events[512];
+  struct epoll_event events[512];
   struct rlimit limit;
-  int listener = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), set = epoll_create1 (0), one = 1;
-  int send_buffer_bytes = 1 << 20; /* room for a whole answer: a floor has no queue */
-  guint64 serial = 0;
+  int listener = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  guint64 serial = 0, one = 1;
 
+  if (argc > 2)
+    n_threads = (guint) CLAMP (atoi (argv[2]), 1, (int) G_N_ELEMENTS (threads));
   getrlimit (RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit (RLIMIT_NOFILE, &limit);
   n_peers_max = (guint) MIN (limit.rlim_max, 200000);
   peers = g_new0 (Peer, n_peers_max);
-
-  frame[0] = 0x82;
-  frame[1] = message_bytes > 0xffff ? 127 : 126;
-  for (guint i = 0; i < (message_bytes > 0xffff ? 8u : 2u); i++)
-    frame[2 + i] = (guint8) (message_bytes >> (8 * ((message_bytes > 0xffff ? 7 : 1) - i)));
-  frame_bytes = (message_bytes > 0xffff ? 10 : 4) + message_bytes;
+  make_answers (body_bytes);
 
   if (bind (listener, (struct sockaddr *) &address, sizeof address) != 0 || listen (listener, 4096) != 0
       || getsockname (listener, (struct sockaddr *) &address, &address_bytes) != 0)
     return 3;
-  event.data.fd = listener;
-  epoll_ctl (set, EPOLL_CTL_ADD, listener, &event);
-  event.data.fd = 0;
-  epoll_ctl (set, EPOLL_CTL_ADD, 0, &event);
+  for (guint i = 0; i < n_threads; i++)
+    {
+      threads[i].set = epoll_create1 (EPOLL_CLOEXEC);
+      threads[i].wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+      watch (threads[i].set, threads[i].wake);
+      if (i > 0)
+        g_thread_unref (g_thread_new ("floor", run_thread, GUINT_TO_POINTER (i)));
+    }
+  /* The first thread accepts for all, and hears stdin. */
+  watch (threads[0].set, listener);
+  watch (threads[0].set, 0);
   printf ("listening on http://127.0.0.1:%u\n", ntohs (address.sin_port));
   fflush (stdout);
 
   for (;;)
     {
-      int n = epoll_wait (set, events, G_N_ELEMENTS (events), -1);
+      int n = epoll_wait (threads[0].set, events, G_N_ELEMENTS (events), -1);
 
       for (int i = 0; i < n; i++)
         {
           int fd = events[i].data.fd;
-          char buffer[4096];
+          char byte;
 
           if (fd == listener)
+            accept_all (listener);
+          else if (fd != 0)
+            read_peer (fd);
+          else if (read (0, &byte, 1) <= 0)
             {
-              int peer;
-
-              while ((peer = accept4 (listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-                {
-                  setsockopt (peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-                  setsockopt (peer, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
-                  event.data.fd = peer;
-                  epoll_ctl (set, EPOLL_CTL_ADD, peer, &event);
-                }
-            }
-          else if (fd == 0)
-            {
-              ReplicaWireSnapshotHead *head = (ReplicaWireSnapshotHead *) (frame + frame_bytes - message_bytes);
-              ReplicaWireSnapshot *body = (ReplicaWireSnapshot *) (head + 1);
-
-              if (read (0, buffer, 1) <= 0)
-                {
-                  if (n_short > 0)
-                    fprintf (stderr, "floor: %u answers did not fit their socket\n", n_short);
-                  return 0;
-                }
-              *head = (ReplicaWireSnapshotHead) { .type = REPLICA_WIRE_SNAPSHOT, .form = REPLICA_WIRE_FORM_FULL, .view = 1,
-                                                  .body_bytes = (guint32) body_bytes };
-              body->epoch = 1;
-              body->serial = ++serial;
-              for (guint peer = 0; peer < n_peers_max; peer++)
-                if (peers[peer].waiting)
-                  {
-                    peers[peer].waiting = FALSE;
-                    if (send ((int) peer, frame, frame_bytes, MSG_NOSIGNAL) != (gssize) frame_bytes)
-                      n_short++;
-                  }
+              if (n_short > 0)
+                fprintf (stderr, "floor: %u answers did not fit their socket\n", n_short);
+              return 0;
             }
           else
             {
-              gssize got = read (fd, buffer, sizeof buffer - 1);
-
-              if (got <= 0)
-                {
-                  peers[fd] = (Peer) { 0 };
-                  close (fd);
-                }
-              else if (!peers[fd].open)
-                {
-                  buffer[got] = '\0';
-                  handshake (fd, buffer);
-                }
-              else
-                {
-                  guint8 *mask = (guint8 *) buffer + 2, *payload = mask + 4;
-
-                  for (gssize k = 0; k < got - 6; k++)
-                    payload[k] ^= mask[k & 3];
-                  peers[fd].waiting = payload[0] == REPLICA_WIRE_POLL;
-                }
+              set_serial (++serial);
+              for (guint k = 1; k < n_threads; k++)
+                if (write (threads[k].wake, &one, sizeof one) != sizeof one)
+                  return 3;
+              answer_waiting (0);
             }
         }
     }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,14 +17,16 @@
 
 #include "replica-wire.h"
 
-#define HEAD_BYTES (10 + sizeof (ReplicaWireSnapshotHead) + 24) /* enough of a frame to know the token */
+#define FRAME_BYTES (10 + sizeof (ReplicaWireSnapshotHead) + 24) /* enough of a frame to know the token */
+#define HEAD_MAX 512 /* the head of an HTTP answer */
 #define ROUND_DEADLINE_MS 60000
 
 typedef struct {
   int fd;
   gboolean upgraded;
-  guint head_bytes;    /* collected of the current frame's start */
-  guint8 head[HEAD_BYTES];
+  guint head_bytes;    /* collected of the current frame's start, or of the answer's head */
+  gboolean in_body;
+  guint8 head[HEAD_MAX];
   guint64 left;        /* bytes of the current frame still to come after the head */
   ReplicaToken token;
   gboolean answered;   /* in this round */
@@ -33,7 +36,10 @@ struct _Pollers {
   guint n;
   Poller *each;
   int set;
+  const char *name; /* the server's */
   char *path;
+  gboolean http;
+  guint16 port;
   guint n_answered;
   gsize body_bytes;
 };
@@ -43,6 +49,21 @@ fail (const char *what)
 {
   g_printerr ("fan-out client: %s: %s\n", what, g_strerror (errno));
   exit (1);
+}
+
+static void
+send_get (Pollers *self, Poller *poller)
+{
+  char request[1024], token[REPLICA_TOKEN_TEXT_MAX];
+  int n = snprintf (request, sizeof request, "GET /v1/projections/%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+                    "Accept: application/vnd.synoptic.snapshot\r\n", self->path, self->port);
+
+  if (!replica_token_equal (poller->token, REPLICA_TOKEN_NONE))
+    n += snprintf (request + n, sizeof request - (gsize) n, "If-None-Match: \"%s\"\r\nPrefer: wait=%d\r\n",
+                   replica_token_format (poller->token, token), REPLICA_WIRE_HOLD_MAX_MS / 1000);
+  n += snprintf (request + n, sizeof request - (gsize) n, "\r\n");
+  if (send (poller->fd, request, (gsize) n, MSG_NOSIGNAL) != n)
+    fail ("a poll could not be sent");
 }
 
 static void
@@ -68,10 +89,23 @@ send_poll (Pollers *self, Poller *poller, gboolean first)
   memset (frame + at, 0, 4); /* a mask of zeroes is a mask */
   at += 4;
   memcpy (frame + at, &poll, sizeof poll);
-  memcpy (frame + at + sizeof poll, self->path, path_bytes);
+  if (path_bytes > 0)
+    memcpy (frame + at + sizeof poll, self->path, path_bytes);
   at += payload_bytes;
   if (send (poller->fd, frame, at, MSG_NOSIGNAL) != (gssize) at)
     fail ("a poll could not be sent");
+}
+
+static void
+take_token (Pollers *self, Poller *poller, ReplicaToken token, gsize body_bytes)
+{
+  if (!replica_token_equal (token, poller->token) && !poller->answered)
+    {
+      poller->answered = TRUE;
+      self->n_answered++;
+    }
+  poller->token = token;
+  self->body_bytes = body_bytes;
 }
 
 static void
@@ -95,20 +129,84 @@ on_head (Pollers *self, Poller *poller)
       at = 10;
     }
   message = (const ReplicaWireSnapshotHead *) (poller->head + at);
-  poller->left = at + payload_bytes - HEAD_BYTES;
+  poller->left = at + payload_bytes - FRAME_BYTES;
   if (message->type != REPLICA_WIRE_SNAPSHOT)
     {
       errno = EPROTO;
       fail (message->type == REPLICA_WIRE_ERROR ? "the server answered with an error" : "not a snapshot");
     }
   memcpy (&token, (const guint8 *) (message + 1) + G_STRUCT_OFFSET (ReplicaWireSnapshot, epoch), sizeof token);
-  if (!replica_token_equal (token, poller->token) && !poller->answered)
+  take_token (self, poller, token, message->body_bytes);
+}
+
+/* The head of an HTTP answer is there. */
+static void
+on_http_head (Pollers *self, Poller *poller)
+{
+  const char *head = (const char *) poller->head, *length = strstr (head, "\r\nContent-Length: "), *tag = strstr (head, "\r\nETag: \"");
+  char text[REPLICA_TOKEN_TEXT_MAX] = "";
+  ReplicaToken token;
+
+  poller->left = 0;
+  if (g_str_has_prefix (head, "HTTP/1.1 304 "))
+    return;
+  if (!g_str_has_prefix (head, "HTTP/1.1 200 ") || length == NULL || tag == NULL)
     {
-      poller->answered = TRUE;
-      self->n_answered++;
+      g_printerr ("%s\n", head);
+      errno = EPROTO;
+      fail ("not a snapshot");
     }
-  poller->token = token;
-  self->body_bytes = message->body_bytes;
+  tag += strlen ("\r\nETag: \"");
+  memcpy (text, tag, MIN (strcspn (tag, "\""), sizeof text - 1));
+  poller->left = g_ascii_strtoull (length + strlen ("\r\nContent-Length: "), NULL, 10);
+  if (!replica_token_parse (text, &token))
+    {
+      errno = EPROTO;
+      fail ("an ETag that is no token");
+    }
+  take_token (self, poller, token, poller->left);
+}
+
+/* Some of @bytes into the head; returns how many. */
+static gsize
+collect_http (Pollers *self, Poller *poller, const guint8 *bytes, gsize length)
+{
+  gsize take = MIN (length, HEAD_MAX - 1 - poller->head_bytes), had = poller->head_bytes;
+  char *end;
+
+  memcpy (poller->head + had, bytes, take);
+  poller->head[had + take] = '\0';
+  end = memmem (poller->head, had + take, "\r\n\r\n", 4);
+  if (end == NULL && had + take == HEAD_MAX - 1)
+    {
+      errno = EPROTO;
+      fail ("a head without an end");
+    }
+  if (end == NULL)
+    {
+      poller->head_bytes += (guint) take;
+      return take;
+    }
+  end[4] = '\0';
+  poller->head_bytes = (guint) (end + 4 - (char *) poller->head);
+  poller->in_body = TRUE;
+  on_http_head (self, poller);
+  return poller->head_bytes - had;
+}
+
+static gsize
+collect_frame (Pollers *self, Poller *poller, const guint8 *bytes, gsize length)
+{
+  gsize take = MIN (length, FRAME_BYTES - poller->head_bytes);
+
+  memcpy (poller->head + poller->head_bytes, bytes, take);
+  poller->head_bytes += (guint) take;
+  if (poller->head_bytes == FRAME_BYTES)
+    {
+      poller->in_body = TRUE;
+      on_head (self, poller);
+    }
+  return take;
 }
 
 static void
@@ -118,14 +216,8 @@ on_bytes (Pollers *self, Poller *poller, const guint8 *bytes, gsize length)
     {
       gsize take;
 
-      if (poller->head_bytes < HEAD_BYTES)
-        {
-          take = MIN (length, HEAD_BYTES - poller->head_bytes);
-          memcpy (poller->head + poller->head_bytes, bytes, take);
-          poller->head_bytes += (guint) take;
-          if (poller->head_bytes == HEAD_BYTES)
-            on_head (self, poller);
-        }
+      if (!poller->in_body)
+        take = self->http ? collect_http (self, poller, bytes, length) : collect_frame (self, poller, bytes, length);
       else
         {
           take = MIN (length, poller->left);
@@ -133,10 +225,14 @@ on_bytes (Pollers *self, Poller *poller, const guint8 *bytes, gsize length)
         }
       bytes += take;
       length -= take;
-      if (poller->head_bytes == HEAD_BYTES && poller->left == 0)
+      if (poller->in_body && poller->left == 0)
         {
           poller->head_bytes = 0;
-          send_poll (self, poller, FALSE);
+          poller->in_body = FALSE;
+          if (self->http)
+            send_get (self, poller);
+          else
+            send_poll (self, poller, FALSE);
         }
     }
 }
@@ -158,7 +254,7 @@ on_readable (Pollers *self, Poller *poller)
         return;
       fail ("recv");
     }
-  if (!poller->upgraded)
+  if (!poller->upgraded && !self->http)
     {
       const guint8 *end = memmem (buffer, (gsize) got, "\r\n\r\n", 4);
 
@@ -189,7 +285,7 @@ wait_until_answered (Pollers *self, guint n_wanted)
 
       if ((double) g_get_monotonic_time () > end_us)
         {
-          g_printerr ("fan-out client: %u of %u answered in %u s\n", self->n_answered, n_wanted, ROUND_DEADLINE_MS / 1000);
+          g_printerr ("fan-out client: %s: %u of %u answered in %u s\n", self->name, self->n_answered, n_wanted, ROUND_DEADLINE_MS / 1000);
           exit (1);
         }
       for (int i = 0; i < n; i++)
@@ -228,7 +324,7 @@ drain (Pollers *self)
 }
 
 Pollers *
-pollers_new (guint16 port, const char *path, guint n_clients)
+pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http)
 {
   Pollers *self = g_new0 (Pollers, 1);
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
@@ -241,6 +337,9 @@ pollers_new (guint16 port, const char *path, guint n_clients)
   self->each = g_new0 (Poller, n_clients);
   self->set = epoll_create1 (EPOLL_CLOEXEC);
   self->path = g_strdup (path);
+  self->name = name;
+  self->http = http;
+  self->port = port;
   g_assert (strlen (path) < 500);
   for (guint i = 0; i < n_clients; i++)
     {
@@ -251,7 +350,9 @@ pollers_new (guint16 port, const char *path, guint n_clients)
       if (poller->fd < 0 || connect (poller->fd, (struct sockaddr *) &address, sizeof address) != 0)
         fail ("connect");
       setsockopt (poller->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      if (send (poller->fd, request, strlen (request), MSG_NOSIGNAL) != (gssize) strlen (request))
+      if (http)
+        send_get (self, poller);
+      else if (send (poller->fd, request, strlen (request), MSG_NOSIGNAL) != (gssize) strlen (request))
         fail ("the upgrade request could not be sent");
       epoll_ctl (self->set, EPOLL_CTL_ADD, poller->fd, &event);
     }

@@ -3,16 +3,16 @@
 
 #include <glib.h>
 
-/* The load client of the fan-out benchmark: N WebSocket connections of `synoptic.v1` in one epoll set of one thread, each with one view
- * that asks again as soon as it knows the token of its answer. The same client for every server. */
+/* The load client of the fan-out benchmark: N connections in one epoll set of one thread, WebSockets of `synoptic.v1` with one view each, or
+ * HTTP long-polls, that ask again as soon as they have their answer. The same client for every server. */
 
 G_BEGIN_DECLS
 
 typedef struct _Pollers Pollers;
 
-/* Connects and asks for the upgrade on each; the polls go out as the upgrades come (pump, or wait for a round). Ends the
- * benchmark with a message on any failure. */
-Pollers *pollers_new (guint16 port, const char *path, guint n_clients);
+/* Connects and asks on each: for the upgrade, and the polls go out as the upgrades come (pump, or wait for a round), or (@http) at
+ * once. @name: static, for messages. Ends the benchmark with a message on any failure. */
+Pollers *pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http);
 /* Handles what has arrived, without waiting for anybody. */
 void pollers_pump (Pollers *self);
 /* Waits until each has had one more answer with another token. Returns the body bytes of one answer. */

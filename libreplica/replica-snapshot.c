@@ -97,6 +97,9 @@ replica_snapshot_new_trusted (GBytes *bytes)
   self->frontier = (const ReplicaWireFrontier *) (base + head->frontier_offset);
   self->json = NULL;
   self->csv = NULL;
+  self->hash = 0;
+  self->full = (ReplicaForm){ REPLICA_WIRE_FORM_FULL, bytes };
+  self->deltas = NULL;
   for (guint i = 0; i < head->n_columns; i++, wire++)
     {
       gboolean is_string = wire->type == REPLICA_TYPE_STRING;
@@ -132,6 +135,7 @@ replica_snapshot_unref (ReplicaSnapshot *self)
     return;
   free_form (self->json);
   free_form (self->csv);
+  replica_snapshot_free_forms (self);
   g_bytes_unref (self->bytes);
   g_free (self);
 }

@@ -26,8 +26,16 @@ enum {
   REPLICA_WIRE_ERROR = 0x83,
 };
 
-enum { REPLICA_WIRE_ACCEPT_FULL = 1 << 0 }; /* must be set; other bits are reserved */
-enum { REPLICA_WIRE_FORM_FULL = 1 };
+/* Which forms the client reads. Full must be set; other bits are reserved. */
+enum {
+  REPLICA_WIRE_ACCEPT_FULL = 1 << 0,
+  REPLICA_WIRE_ACCEPT_DELTA = 1 << 1, /* it has the snapshot that the poll names */
+};
+#define REPLICA_WIRE_ACCEPT_ALL (REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA)
+enum {
+  REPLICA_WIRE_FORM_FULL = 1,  /* a ReplicaWireSnapshot */
+  REPLICA_WIRE_FORM_DELTA = 2, /* a ReplicaWireDelta, against the snapshot that the poll named */
+};
 
 typedef struct {
   guint8 type;        /* REPLICA_WIRE_POLL */
@@ -54,7 +62,7 @@ typedef struct {
   guint32 view;
   guint32 body_bytes;
   guint32 age_ms; /* how long ago the server knew that this is the newest; 0: it knows now */
-  /* then the snapshot */
+  /* then the snapshot in that form; in each, the token is the two words at 8 */
 } ReplicaWireSnapshotHead;
 
 typedef struct {
@@ -129,6 +137,53 @@ typedef struct {
 G_STATIC_ASSERT (sizeof (ReplicaWireSnapshot) == 64);
 G_STATIC_ASSERT (sizeof (ReplicaWireColumn) == 32);
 G_STATIC_ASSERT (sizeof (ReplicaWireFrontier) == 16);
+
+/* ---- the layout of a delta; every offset into it counts from its first byte and is 8-aligned ---- */
+
+#define REPLICA_WIRE_DELTA_MAGIC 0x444e5953u /* "SYND" */
+#define REPLICA_WIRE_DELTA_VERSION 1
+
+typedef struct {
+  guint32 magic;
+  guint16 version;
+  guint16 reserved0;
+  guint64 epoch; /* the token of the result */
+  guint64 serial;
+  guint64 base_epoch;
+  guint64 base_serial;
+  guint64 hash;         /* XXH64, seed 0, of the result's bytes */
+  guint32 size_bytes;   /* the whole delta */
+  guint32 base_bytes;   /* the whole base */
+  guint32 result_bytes; /* the whole result */
+  guint32 n_parts;
+  /* then n_parts × ReplicaWireDeltaPart */
+} ReplicaWireDelta;
+
+enum {
+  REPLICA_WIRE_POSITIONS_NONE = 0,
+  REPLICA_WIRE_POSITIONS_LIST = 1,   /* n_changes × guint32, ascending */
+  REPLICA_WIRE_POSITIONS_BITMAP = 2, /* guint64 words with n_changes bits set; ends with the word of the last */
+};
+
+/* The next bytes of the result: some that the base has too, of which single values are others, then some that only
+ * the result has, then zeros up to a multiple of 8. */
+typedef struct {
+  guint32 length;      /* without those zeros; not 0 */
+  guint32 base_offset; /* not before the end of what the part before took */
+  guint32 base_bytes;  /* taken from there: the first of the part; up to length */
+  guint32 tail_offset; /* length - base_bytes more, of the delta's own; 0 when there are none */
+  guint32 n_changes;
+  guint32 positions_offset; /* in units of width, from the part's first byte; parts may share positions */
+  guint32 values_offset;    /* n_changes × width */
+  guint8 width;             /* of a value: 1, 4 or 8; 0 without changes */
+  guint8 positions;
+  guint16 reserved;
+} ReplicaWireDeltaPart;
+
+G_STATIC_ASSERT (sizeof (ReplicaWireDelta) == 64);
+G_STATIC_ASSERT (sizeof (ReplicaWireDeltaPart) == 32);
+G_STATIC_ASSERT (G_STRUCT_OFFSET (ReplicaWireDelta, epoch) == G_STRUCT_OFFSET (ReplicaWireSnapshot, epoch));
+
 G_STATIC_ASSERT (G_BYTE_ORDER == G_LITTLE_ENDIAN); /* the layout is mapped, not translated */
 
 G_END_DECLS

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "replica-snapshot.h"
+#include "replica-wire.h"
+
+/* The binary forms of a snapshot, as they go over the wire: in full, or as what changed since another snapshot. Each is made at
+ * most once, when first asked for, and shared by everyone. Internal to the repository. */
+
+G_BEGIN_DECLS
+
+/**
+ * ReplicaForm:
+ * @form: %REPLICA_WIRE_FORM_FULL or %REPLICA_WIRE_FORM_DELTA
+ * @bytes: (owned)
+ *
+ * Belongs to its snapshot. Immutable.
+ */
+typedef struct
+{
+  guint8 form;
+  GBytes *bytes;
+} ReplicaForm;
+
+const ReplicaForm *replica_snapshot_get_full (ReplicaSnapshot *self);
+
+/**
+ * replica_snapshot_get_delta:
+ * @base: an older snapshot of the same projection; looked up by its token
+ * @is_new: (out) (optional): whether it was made just now
+ *
+ * Any thread, without a lock. Two threads that are the first to ask may both make it.
+ *
+ * Returns: (transfer none) (nullable): the delta; %NULL: send it in full (that is found out once, too)
+ */
+const ReplicaForm *replica_snapshot_get_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, gboolean *is_new);
+
+G_END_DECLS

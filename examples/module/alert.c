@@ -6,7 +6,7 @@
  *   quotes, thresholds ──poll──▶ alert/desk ──its outlet──▶ the projection "alerts"
  *                 acks ──poll──▶          └──publishes──▶ the source "escalations"
  *
- * What it has to remember is one record of state; what is to come, a reminder per alert. What it shows has been written before.
+ * What it has to remember is one record of state; what is to come, a reminder per alert. An alert that it shows has been written before.
  * All of it runs on the grain's lane: there is no lock, and nothing blocks. */
 #include <string.h>
 
@@ -32,12 +32,14 @@ typedef struct {
   gint64 escalated_us; /* 0: it was not */
   gboolean acknowledged;
   gboolean breaches; /* as of the last look */
+  guint64 write;     /* the first that it is in; 0: it was read */
 } Alert;
 
 typedef struct {
   SynGrain *grain;
   SynOutlet *outlet;
   GPtrArray *alerts; /* in the order in which they were raised */
+  guint64 n_writes, n_written; /* of the record: begun, and done, in that order */
   ReplicaToken breaches_token, acks_token;
   gboolean follows_breaches, follows_acks; /* a poll is out */
   SynMessage *reminder;                    /* (nullable): kept: is being published */
@@ -69,7 +71,10 @@ wrote (SynGrain *grain, GBytes *bytes, const GError *error, gpointer user_data)
   Desk *self = user_data;
 
   if (error == NULL)
-    syn_outlet_mark_dirty (self->outlet); /* what is shown will be there after a restart, too */
+    {
+      self->n_written++;
+      syn_outlet_mark_dirty (self->outlet); /* what is shown will be there after a restart, too */
+    }
   else
     syn_grain_deactivate_soon (grain, error); /* the next activation starts from what is kept */
 }
@@ -91,6 +96,7 @@ keep (Desk *self, SynStateFunc func)
     }
   record = g_variant_ref_sink (g_variant_builder_end (&builder));
   bytes = g_variant_get_data_as_bytes (record);
+  self->n_writes++;
   syn_grain_write_state (self->grain, RECORD, bytes, func, self);
 }
 
@@ -167,6 +173,7 @@ take_breaches (Desk *self, ReplicaSnapshot *snapshot)
           alert = g_new0 (Alert, 1);
           alert->symbol = g_strdup (symbol);
           alert->since_us = syn_grain_get_real_us (self->grain);
+          alert->write = self->n_writes + 1; /* below */
           g_ptr_array_add (self->alerts, alert);
           syn_grain_set_reminder (self->grain, symbol, (guint64) MAX (after_s, 1) * 1000, 0, NULL, NULL);
           changed = TRUE;
@@ -249,12 +256,25 @@ static const SynServedColumn columns[] = {
 enum { SYMBOL, SINCE, LAST, ABOVE, ACKNOWLEDGED, ESCALATED, N_COLUMNS };
 G_STATIC_ASSERT (G_N_ELEMENTS (columns) == N_COLUMNS);
 
+/* Somebody may ask for the first time, or a price may change, while an alert is being written. */
+static GPtrArray *
+get_written (Desk *self)
+{
+  GPtrArray *written = g_ptr_array_new ();
+
+  for (guint i = 0; i < self->alerts->len; i++)
+    if (((Alert *) self->alerts->pdata[i])->write <= self->n_written)
+      g_ptr_array_add (written, self->alerts->pdata[i]);
+  return written;
+}
+
 /* What a column points to has to live until the builder finishes; then the snapshot has its own copy. */
 static ReplicaSnapshot *
 make_snapshot (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapshot *previous, GError **error)
 {
   Desk *self = owner;
-  guint n = self->alerts->len;
+  g_autoptr (GPtrArray) alerts = get_written (self);
+  guint n = alerts->len;
   g_autoptr (ReplicaSnapshotBuilder) builder = replica_snapshot_builder_new ("alerts", token, time_us, n);
   g_autoptr (GString) text = g_string_new (NULL);
   g_autofree guint32 *codes = g_new0 (guint32, n + 1);
@@ -265,7 +285,7 @@ make_snapshot (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapsh
 
   for (guint row = 0; row < n; row++)
     {
-      const Alert *alert = self->alerts->pdata[row];
+      const Alert *alert = alerts->pdata[row];
 
       codes[row] = row;
       g_string_append_len (text, alert->symbol, (gssize) strlen (alert->symbol) + 1); /* with its NUL */

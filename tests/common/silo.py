@@ -40,7 +40,8 @@ def program(name, variable):
     path = os.environ.get(variable)
     if path:
         return path
-    found = sorted(glob.glob(str(ROOT / "build*" / "*" / name)), key=os.path.getmtime)
+    found = [path for depth in ("*", "*/*") for path in glob.glob(str(ROOT / "build*" / depth / name))]
+    found.sort(key=os.path.getmtime)
     if not found:
         raise RuntimeError(f"{name} is not built; set {variable}")
     return found[-1]
@@ -76,7 +77,7 @@ class Silo:
         self.lanes = lanes
         self.args = list(args)
         self.env = dict(os.environ, **(env or {}))
-        self.process = None
+        self.process = self.status = None
         self.url = self.host = None
         self.port = 0
         self.files = []
@@ -112,6 +113,8 @@ class Silo:
         while not line and reader.is_alive() and time.monotonic() < deadline:
             reader.join(0.01)
         if not line or not line[0].startswith("listening on http://"):
+            if not reader.is_alive():  # it has ended
+                self.process.wait(STOP_TIMEOUT_S)
             self.kill()
             raise AssertionError(f"synopticd did not start: {line!r}\n{self.stderr()}")
         self.url = line[0][len("listening on "):].strip()
@@ -162,10 +165,10 @@ class Silo:
             raise AssertionError(f"synopticd ended with status {status}\n{self.stderr()}")
 
     def kill(self):
-        """SIGKILL, as a power cut would."""
+        """SIGKILL, as a power cut would. `status` is how it ended: by this, or already."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.status = self.process.wait()
             self.process = None
 
     def clean(self):

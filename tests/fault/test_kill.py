@@ -6,8 +6,6 @@ each restart, what was acknowledged before has to be there. SYNOPTIC_FAULT_ROUND
 SYNOPTIC_FAULT_SEED: of the points in time.
 """
 
-import http.client
-import json
 import os
 import random
 import subprocess
@@ -15,151 +13,14 @@ import threading
 import time
 import unittest
 
+from durable import CATALOG, Poller, Publisher, check_all, counts, settled
 from silo import Silo, main, program
 
 ROUNDS = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6"))
 SEED = int(os.environ.get("SYNOPTIC_FAULT_SEED", "0")) or random.randrange(1, 1 << 30)
 N_PUBLISHERS = 3
 
-CATALOG = {
-    "sources": [{"name": "orders", "kind": "http", "durable": True,
-                 "fields": {"who": "string", "i": "int64", "amount": "decimal(2)"}}],
-    "projections": [
-        {"name": "totals", "from": "orders", "key": ["who"], "min_interval_ms": 50,
-         "columns": {"n": "count()", "amount": "sum(amount)", "last": "last(i)"}},
-        {"name": "all", "from": "orders", "min_interval_ms": 50, "columns": {"n": "count()", "amount": "sum(amount)"}},
-        # conflated: these two share their events
-        {"name": "by_last_digit", "from": "orders", "key": ["i"], "where": "i < 10", "min_interval_ms": 50, "columns": {"n": "count()"}},
-        {"name": "by_last_digit_sum", "from": "orders", "key": ["i"], "where": "i < 10", "min_interval_ms": 50,
-         "columns": {"amount": "sum(amount)"}},
-    ],
-}
-
-
-class Publisher(threading.Thread):
-    """Requests one after another, each until it is acknowledged."""
-
-    def __init__(self, port, number, seed):
-        super().__init__(daemon=True)
-        self.port = port
-        self.who = f"p{number}"
-        self.random = random.Random(seed)
-        self.stopping = False
-        self.acknowledged = 0   # events
-        self.cents = 0          # of these
-        self.begun = 0          # events of requests that were sent at least once
-        self.small = [0] * 10   # how often each i below 10 was published
-        self.requests = self.repeats = 0
-        self.last_sequence = 0
-        self.fault = None
-
-    def run(self):
-        try:
-            while not self.stopping:
-                self.one()
-        except BaseException as fault:  # told by the test
-            self.fault = fault
-
-    def one(self):
-        n = self.random.choice((1, 1, 2, 10, 200))
-        rows = [(self.begun + i, self.random.randrange(100000)) for i in range(n)]
-        rows = [(self.random.randrange(10) if self.random.random() < 0.1 else 10 + i, cents) for i, cents in rows]
-        body = "".join(f'{{"who":"{self.who}","i":{i},"amount":{cents // 100}.{cents % 100:02}}}\n' for i, cents in rows)
-        self.begun += n
-        self.requests += 1
-        answer = self.send(body, self.requests)
-        if answer["accepted"] != n or answer["sequence"] <= self.last_sequence:
-            raise AssertionError(f"{answer} after {self.last_sequence}, for {n} events")
-        self.last_sequence = answer["sequence"]
-        self.cents += sum(cents for _, cents in rows)
-        for i, _ in rows:
-            if i < 10:
-                self.small[i] += 1
-        self.acknowledged += n
-
-    def send(self, body, number):
-        while True:
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-                connection.request("POST", "/v1/sources/orders/events", body, {
-                    "Content-Type": "application/x-ndjson", "Synoptic-Producer": self.who, "Synoptic-Sequence": str(number)})
-                response = connection.getresponse()
-                text = response.read()
-                if response.status == 200:
-                    return json.loads(text)
-                if response.status != 503:
-                    raise AssertionError(f"{response.status} {text!r}")
-            except (OSError, http.client.HTTPException):
-                pass
-            finally:
-                connection.close()
-            self.repeats += 1
-            time.sleep(0.01)
-
-
-class Poller(threading.Thread):
-    """Long-polls one projection, and looks at the tokens: within an epoch they only grow, and so do epochs."""
-
-    def __init__(self, port, path):
-        super().__init__(daemon=True)
-        self.port, self.path = port, path
-        self.stopping = False
-        self.seen = []
-        self.fault = None
-
-    def run(self):
-        tag = None
-        while not self.stopping:
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-                headers = {"Prefer": "wait=1", "Accept": "application/json"}
-                if tag:
-                    headers["If-None-Match"] = tag
-                connection.request("GET", f"/v1/projections/{self.path}", headers=headers)
-                response = connection.getresponse()
-                text = response.read()
-                if response.status == 200:
-                    tag = response.headers["ETag"]
-                    token = tuple(int(part, base) for part, base in zip(tag.strip('"').split("-"), (16, 16)))
-                    if self.seen and token <= self.seen[-1]:
-                        self.fault = f"{self.path}: token {token} after {self.seen[-1]}"
-                        return
-                    self.seen.append(token)
-                elif response.status not in (304, 503):
-                    self.fault = f"{self.path}: {response.status} {text!r}"
-                    return
-                if response.status == 503:
-                    time.sleep(0.05)
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.05)
-            finally:
-                connection.close()
-
-
 class Kill(unittest.TestCase):
-    def rows(self, silo, path):
-        """As of all that the source has when it is open again: of the snapshot after the next, or when there is none."""
-        deadline = time.monotonic() + 60
-        newer, headers, rows = 0, {"Accept": "application/json", "Prefer": "wait=1"}, None
-        while newer < 3:
-            self.assertLess(time.monotonic(), deadline, silo.get("/v1/sources").text)
-            status = silo.get("/v1/sources").json["sources"][0]
-            if status["sequence"] is None or status["error"] is not None or "recovering" in status:
-                time.sleep(0.02)
-                continue
-            answer = silo.get(f"/v1/projections/{path}", headers)
-            if answer.status == 304:
-                break
-            if answer.status == 200:
-                headers["If-None-Match"] = answer.headers["ETag"]
-                rows = [dict(zip([column["name"] for column in answer.json["columns"]], row)) for row in answer.json["rows"]]
-                newer += 1
-        return rows
-
-    @staticmethod
-    def counts(rows):
-        return {row["who"]: (row["n"], round(float(row["amount"]) * 100)) for row in rows}
-
     def test_kill(self):
         print(f"# seed {SEED}, {ROUNDS} rounds", flush=True)
         chance = random.Random(SEED)
@@ -174,7 +35,7 @@ class Kill(unittest.TestCase):
                 silo.kill()
                 before = {p.who: p.acknowledged for p in publishers}
                 silo.start()
-                after = self.counts(self.rows(silo, "totals"))
+                after = counts(settled(silo, "totals"))
                 begun = {p.who: p.begun for p in publishers}
                 for thread in publishers + pollers:
                     self.assertIsNone(thread.fault, f"round {number}")
@@ -187,15 +48,7 @@ class Kill(unittest.TestCase):
                 publisher.join(30)
                 self.assertIsNone(publisher.fault)
                 self.assertFalse(publisher.is_alive())
-            expected = {p.who: (p.acknowledged, p.cents) for p in publishers}
-            self.assertEqual(self.counts(self.rows(silo, "totals")), expected)
-            total = self.rows(silo, "all")[0]
-            self.assertEqual((total["n"], round(float(total["amount"]) * 100)),
-                             (sum(n for n, _ in expected.values()), sum(cents for _, cents in expected.values())))
-            digits = {row["i"]: row["n"] for row in self.rows(silo, "by_last_digit")}
-            self.assertEqual(digits, {i: n for i in range(10) if (n := sum(p.small[i] for p in publishers)) > 0})
-            sequence = silo.get("/v1/sources").json["sources"][0]["sequence"]
-            self.assertEqual(sequence, sum(p.acknowledged for p in publishers), "numbers have gaps")
+            sequence = check_all(self, silo, publishers)
             for poller in pollers:
                 poller.stopping = True
             for poller in pollers:
@@ -226,7 +79,7 @@ class Kill(unittest.TestCase):
                     killed += 1
             reader.join(10)
             self.assertEqual((tool.returncode, said), (0, [f"accepted {n} sequence {n}\n"]))
-            self.assertEqual(self.counts(self.rows(silo, "totals")), {"tool": (n, n)})
+            self.assertEqual(counts(settled(silo, "totals")), {"tool": (n, n)})
             print(f"# killed {killed} times", flush=True)
 
 

@@ -19,6 +19,7 @@ typedef struct
   gint64 asked_us;                 /* when the outstanding poll was sent; -1: none is */
   guint hold_ms;
   ReplicaToken token; /* that it named */
+  guint8 accept;      /* and the forms that it asked for */
 } ReplicaLinkView;
 
 struct _ReplicaLink

@@ -141,7 +141,8 @@ replica_link_send_probe (ReplicaLink *self)
       newest = view;
   if (newest == NULL)
     return;
-  message = replica_message_write_poll (REPLICA_LINK_PROBE_VIEW, newest->path, newest->token, 0);
+  message = replica_message_write_poll (REPLICA_LINK_PROBE_VIEW, newest->path, newest->token,
+                                        REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA, 0);
   if (!send_message (self, message))
     return;
   self->probe_due = FALSE;
@@ -218,6 +219,12 @@ replica_link_answer (
                            "The server broke the protocol: an \"unchanged\" names another token");
       return FALSE;
     }
+  if (message->type == REPLICA_WIRE_SNAPSHOT && !replica_message_is_accepted (message, view->accept))
+    {
+      g_set_error_literal (error, REPLICA_ERROR, REPLICA_ERROR_PROTOCOL,
+                           "The server broke the protocol: a snapshot came in a form that was not asked for");
+      return FALSE;
+    }
   view->asked_us = -1;
   /* A server that refused the poll may not have kept its path. */
   if (message->type == REPLICA_WIRE_ERROR)
@@ -271,7 +278,7 @@ replica_link_detach (ReplicaLink *self, guint32 id)
 }
 
 gboolean
-replica_link_poll (ReplicaLink *self, guint32 id, ReplicaToken token, guint hold_ms)
+replica_link_poll (ReplicaLink *self, guint32 id, ReplicaToken token, guint8 accept, guint hold_ms)
 {
   ReplicaLinkView *view = g_hash_table_lookup (self->views, GUINT_TO_POINTER (id));
   g_autoptr (GBytes) message = NULL;
@@ -280,12 +287,13 @@ replica_link_poll (ReplicaLink *self, guint32 id, ReplicaToken token, guint hold
 
   if (view->asked_us >= 0)
     return FALSE;
-  message = replica_message_write_poll (id, view->path_sent ? NULL : view->path, token, hold_ms);
+  message = replica_message_write_poll (id, view->path_sent ? NULL : view->path, token, accept, hold_ms);
   if (!send_message (self, message))
     return FALSE;
   view->path_sent = view->polled = TRUE;
   view->asked_us = replica_link_now (self);
   view->token = token;
+  view->accept = accept;
   view->hold_ms = hold_ms;
   replica_link_arm_watchdog (self);
   return TRUE;

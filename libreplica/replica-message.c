@@ -17,11 +17,26 @@ broken (GError **error, const char *what)
   return FALSE;
 }
 
+/* Whether the body begins as something of that form. */
+static gboolean
+is_of_form (guint8 form, guint32 magic, guint16 version)
+{
+  switch (form)
+    {
+    case REPLICA_WIRE_FORM_FULL:
+      return magic == REPLICA_WIRE_MAGIC && version == REPLICA_WIRE_VERSION;
+    case REPLICA_WIRE_FORM_DELTA:
+      return magic == REPLICA_WIRE_DELTA_MAGIC && version == REPLICA_WIRE_DELTA_VERSION;
+    default:
+      return FALSE;
+    }
+}
+
 static gboolean
 read_snapshot (GBytes *bytes, const guint8 *data, gsize size, ReplicaMessage *message, GError **error)
 {
   ReplicaWireSnapshotHead head;
-  ReplicaWireSnapshot snapshot;
+  ReplicaWireSnapshot snapshot; /* other forms have their magic, version and token there, too, and as many bytes at least */
 
   if (size < sizeof head + sizeof snapshot)
     return broken (error, "a snapshot's message is cut short");
@@ -29,18 +44,17 @@ read_snapshot (GBytes *bytes, const guint8 *data, gsize size, ReplicaMessage *me
   memcpy (&snapshot, data + sizeof head, sizeof snapshot);
   if (head.reserved0 != 0)
     return broken (error, "a reserved field of a snapshot's message is not 0");
-  if (head.form != REPLICA_WIRE_FORM_FULL)
-    return broken (error, "a snapshot came in a form that was not asked for");
   if (head.body_bytes != size - sizeof head)
     return broken (error, "a snapshot's message does not have the size that it says");
   if (head.body_bytes > REPLICA_SNAPSHOT_MAX_BYTES)
     return broken (error, "a snapshot is larger than the limit");
-  if (snapshot.magic != REPLICA_WIRE_MAGIC || snapshot.version != REPLICA_WIRE_VERSION)
-    return broken (error, "what should be a snapshot is not one of a known version");
+  if (!is_of_form (head.form, snapshot.magic, snapshot.version))
+    return broken (error, "what should be a snapshot is not one of a known form and version");
   if (snapshot.epoch == 0 || snapshot.serial == 0)
     return broken (error, "a snapshot has no token");
 
   message->view = head.view;
+  message->form = head.form;
   message->token = (ReplicaToken){ snapshot.epoch, snapshot.serial };
   message->age_us = (gint64) head.age_ms * 1000;
   message->body = g_bytes_new_from_bytes (bytes, sizeof head, head.body_bytes);
@@ -111,6 +125,12 @@ replica_message_read (GBytes *bytes, ReplicaMessage *message, GError **error)
     }
 }
 
+gboolean
+replica_message_is_accepted (const ReplicaMessage *message, guint8 accept)
+{
+  return message->form == REPLICA_WIRE_FORM_FULL || (accept & REPLICA_WIRE_ACCEPT_DELTA);
+}
+
 void
 replica_message_clear (ReplicaMessage *message)
 {
@@ -119,12 +139,12 @@ replica_message_clear (ReplicaMessage *message)
 }
 
 GBytes *
-replica_message_write_poll (guint32 view, const char *path, ReplicaToken token, guint hold_ms)
+replica_message_write_poll (guint32 view, const char *path, ReplicaToken token, guint8 accept, guint hold_ms)
 {
   gsize path_bytes = path != NULL ? strlen (path) : 0;
   ReplicaWirePoll poll = {
     .type = REPLICA_WIRE_POLL,
-    .accept = REPLICA_WIRE_ACCEPT_FULL,
+    .accept = accept,
     .path_bytes = (guint16) path_bytes,
     .view = view,
     .epoch = token.epoch,

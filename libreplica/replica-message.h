@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * @view: whose poll it answers
  * @token: of the snapshot (as its header says: the rest of the body is not checked yet), or still held
  * @age_us: how long ago the server knew that this is the newest; 0: it knows now (of an error: 0)
- * @body: (owned) (nullable): the bytes of the snapshot, a part of the message's own; not checked
+ * @form: of a snapshot: %REPLICA_WIRE_FORM_FULL, …
+ * @body: (owned) (nullable): the bytes of the snapshot in that form, a part of the message's own; not checked
  * @code: of an error
  * @retry_ms: of an error; 0: no use to ask the same again
  * @text: (owned) (nullable): of an error: valid UTF-8
@@ -24,6 +25,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   guint8 type;
+  guint8 form;
   guint32 view;
   ReplicaToken token;
   gint64 age_us;
@@ -35,12 +37,14 @@ typedef struct
 
 /* FALSE with REPLICA_ERROR_PROTOCOL, and @message is empty. Copies nothing of a snapshot. */
 gboolean replica_message_read (GBytes *bytes, ReplicaMessage *message, GError **error);
+/* Of a snapshot: whether a poll with these REPLICA_WIRE_ACCEPT_… may be answered so. */
+gboolean replica_message_is_accepted (const ReplicaMessage *message, guint8 accept);
 void replica_message_clear (ReplicaMessage *message);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReplicaMessage, replica_message_clear)
 
-/* @path: (nullable): NULL: the one of the view's poll before */
-GBytes *replica_message_write_poll (guint32 view, const char *path, ReplicaToken token, guint hold_ms);
+/* @path: (nullable): NULL: the one of the view's poll before; @accept: REPLICA_WIRE_ACCEPT_… */
+GBytes *replica_message_write_poll (guint32 view, const char *path, ReplicaToken token, guint8 accept, guint hold_ms);
 GBytes *replica_message_write_withdraw (guint32 view);
 
 G_END_DECLS

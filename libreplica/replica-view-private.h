@@ -37,6 +37,8 @@ struct _ReplicaView
   char *error;             /* (owned) (nullable) */
   ReplicaError error_code; /* 0 without one */
   guint64 n_received, n_skipped, n_behind;
+  ReplicaViewCounts counts;
+  guint n_bad_deltas; /* in a row, of this path */
   gboolean rested; /* it was stopped: what came meanwhile was not skipped, nobody wanted it */
 
   GSource *timer;    /* (owned) the earliest of the four */

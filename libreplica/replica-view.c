@@ -351,6 +351,13 @@ replica_view_get_n_behind (ReplicaView *self)
 }
 
 void
+replica_view_get_counts (ReplicaView *self, ReplicaViewCounts *counts)
+{
+  g_return_if_fail (REPLICA_IS_VIEW (self));
+  *counts = self->counts;
+}
+
+void
 replica_view_set_min_interval_ms (ReplicaView *self, guint min_interval_ms)
 {
   g_return_if_fail (REPLICA_IS_VIEW (self));

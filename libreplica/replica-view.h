@@ -57,6 +57,28 @@ REPLICA_PUBLIC ReplicaError replica_view_get_error_code (ReplicaView *self); /* 
 REPLICA_PUBLIC guint64 replica_view_get_n_received (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_skipped (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);
+/**
+ * ReplicaViewCounts:
+ * @n_full: snapshots that came in full
+ * @n_deltas: snapshots that came as what changed
+ * @n_refused: deltas that could not be applied; the snapshot was then asked for in full
+ * @full_bytes: in those in full
+ * @delta_bytes: in those as deltas
+ *
+ * In which form a view received its snapshots.
+ */
+typedef struct {
+  guint64 n_full;
+  guint64 n_deltas;
+  guint64 n_refused;
+  guint64 full_bytes;
+  guint64 delta_bytes;
+} ReplicaViewCounts;
+/**
+ * replica_view_get_counts:
+ * @counts: (out caller-allocates): since the view was made
+ */
+REPLICA_PUBLIC void replica_view_get_counts (ReplicaView *self, ReplicaViewCounts *counts);
 /* At most one snapshot shown per this many ms, whatever the server's cap; 0: as the server sends. */
 REPLICA_PUBLIC void replica_view_set_min_interval_ms (ReplicaView *self, guint min_interval_ms);
 REPLICA_PUBLIC void replica_view_set_hold_ms (ReplicaView *self, guint hold_ms);

@@ -105,6 +105,9 @@
 #define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token, and not answered yet */
 #define SYN_MAX_UPLOAD_BYTES (256u << 20)    /* bodies being received, together; above: OVERLOADED */
 #define SYN_MAX_BEACONS 100000               /* per lane: different questions at a time; above: OVERLOADED */
+#define SYN_MAX_BASES 8                      /* older snapshots that a beacon keeps as bases of deltas */
+#define SYN_MAX_BASE_BYTES (16u << 20)       /* of those, together, but for the first */
+#define SYN_MAX_LANE_BASE_BYTES (128u << 20) /* of all beacons of a lane: past it the oldest goes, and its readers get full snapshots */
 #define SYN_MAX_STATUS_ENTRIES 100           /* on-demand projections that /v1/status lists; those beyond are counted */
 #define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for */
 #define SYN_HOLD_DEFAULT_MS 10000

@@ -19,6 +19,8 @@ G_BEGIN_DECLS
 #define SYN_BEACON_MAX_ALIASES 16  /* spellings of one path that are known without parsing */
 #define SYN_BEACON_SLICE 256       /* answers given before other parcels of the lane get their turn */
 
+typedef struct _SynBase SynBase;
+
 typedef enum {
   SYN_WAITER_IDLE,
   SYN_WAITER_PARKED,            /* in its beacon's list, the hold running */
@@ -42,7 +44,10 @@ struct _SynBeaconSet {
   guint n_initial, n_held;
   guint max_initial, max_held, max_beacons; /* the limits; tests lower them */
   GRand *rand;           /* (owned) */
-  SynMetric beacons, waiting, asked, answered, cancelled;
+  GQueue bases;          /* of all beacons, the oldest first */
+  guint64 base_bytes;    /* in them */
+  guint64 max_base_bytes; /* SYN_MAX_LANE_BASE_BYTES */
+  SynMetric beacons, waiting, asked, answered, cancelled, base_bytes_metric, bases_missing;
 };
 
 typedef enum {
@@ -62,6 +67,10 @@ struct _SynBeacon {
   SynBeaconPoll poll;
   ReplicaSnapshot *snapshot; /* (owned) (nullable) */
   GError *error;     /* (owned) (nullable): of the last poll */
+  SynBase *bases;    /* (owned): the newest first */
+  guint n_bases;
+  gsize base_bytes;
+  gint64 base_asked_ms; /* when somebody last polled who takes deltas */
   SynWaiter *waiting;
   guint n_waiters;   /* in @waiting, and in the set's ready list */
   guint n_readers;   /* waiters that remember it: those, and the ones that are between two polls */
@@ -83,6 +92,9 @@ void syn_beacon_die (SynBeacon *self);
 void syn_beacon_park (SynBeacon *self, SynWaiter *waiter, guint hold_ms);
 /* A reader withdrew: takes the poll that is out back when no other is left, at once or when those that may come back have not. */
 void syn_beacon_left (SynBeacon *self);
+/* syn-beacon-bases.c: @snapshot (transfer full), which the beacon held until now, as a base of deltas, while readers take them. */
+void syn_beacon_keep_base (SynBeacon *self, ReplicaSnapshot *snapshot);
+void syn_beacon_drop_bases (SynBeacon *self);
 /* What @waiter is told now. */
 SynAnswer syn_beacon_answer (SynBeacon *self, SynWaiter *waiter, GError **error);
 

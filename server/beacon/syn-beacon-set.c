@@ -48,6 +48,9 @@ register_metrics (SynBeaconSet *self)
   self->asked = syn_metric_register (SYN_METRIC_COUNTER, "beacon_polls_total", "Polls of beacons at the owners of snapshots");
   self->cancelled = syn_metric_register (SYN_METRIC_COUNTER, "beacon_polls_cancelled_total",
                                          "Polls of beacons taken back, for their last reader withdrew");
+  self->base_bytes_metric = syn_metric_register (SYN_METRIC_GAUGE, "delta_base_bytes", "Bytes of older snapshots kept as bases of deltas");
+  self->bases_missing = syn_metric_register (SYN_METRIC_COUNTER, "delta_bases_missing_total",
+                                             "Polls that take deltas whose snapshot was not kept: answered in full");
   self->answered = syn_metric_register (SYN_METRIC_COUNTER, "polls_answered_total", "Reactive polls answered");
 }
 
@@ -121,6 +124,7 @@ syn_beacon_set_for_lane (SynLane *lane)
   self->max_initial = SYN_MAX_INITIAL_POLLS;
   self->max_held = SYN_MAX_HELD_POLLS;
   self->max_beacons = SYN_MAX_BEACONS;
+  self->max_base_bytes = SYN_MAX_LANE_BASE_BYTES;
   self->rand = g_rand_new_with_seed ((guint32) syn_lane_real_us (lane) + syn_lane_get_index (lane));
   register_metrics (self);
   syn_lane_set_slot (lane, SYN_LANE_SLOT_BEACONS, self, end_set);

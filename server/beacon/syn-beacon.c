@@ -34,7 +34,7 @@ syn_beacon_new (SynBeaconSet *set, const char *type, char *path)
   SynBeacon *self = g_new0 (SynBeacon, 1);
 
   self->refs = 1;
-  self->released_ms = G_MININT32; /* never */
+  self->released_ms = self->base_asked_ms = G_MININT32; /* never */
   self->set = syn_beacon_set_ref (set);
   self->type = type;
   self->path = path;
@@ -118,6 +118,7 @@ syn_beacon_die (SynBeacon *self)
     g_hash_table_remove (set->by_raw, self->aliases->pdata[i]);
   g_clear_pointer (&self->aliases, g_ptr_array_unref);
   g_clear_pointer (&self->snapshot, replica_snapshot_unref);
+  syn_beacon_drop_bases (self);
   g_clear_error (&self->error);
   syn_metric_add (set->lane, set->beacons, -1);
   g_hash_table_remove (set->by_name, self->name); /* drops the set's reference: may be the last */
@@ -202,7 +203,8 @@ poll_reply (gpointer payload, const GError *error, gpointer user_data)
     }
   if (snapshot != NULL)
     {
-      g_clear_pointer (&self->snapshot, replica_snapshot_unref);
+      if (self->snapshot != NULL)
+        syn_beacon_keep_base (self, g_steal_pointer (&self->snapshot));
       self->snapshot = replica_snapshot_ref (snapshot);
     }
   answer_all (self);
@@ -302,6 +304,8 @@ syn_beacon_park (SynBeacon *self, SynWaiter *waiter, guint hold_ms)
   gboolean differs = self->snapshot != NULL && !replica_token_equal (waiter->token, token);
 
   self->used_ms = syn_lane_now_ms (self->set->lane);
+  if (waiter->takes_deltas)
+    self->base_asked_ms = self->used_ms;
   if (self->poll != SYN_BEACON_HOLDING)
     {
       link_waiter (self, waiter, hold_ms);

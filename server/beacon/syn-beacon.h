@@ -27,7 +27,8 @@ struct _SynWaiter {
   ReplicaToken token;
   SynTimer timer;
   SynWaiterFunc func;
-  guint state; /* the beacons' own */
+  guint state : 8; /* the beacons' own */
+  guint takes_deltas : 1; /* set before a poll: the beacon keeps bases for it */
 };
 G_STATIC_ASSERT (sizeof (SynWaiter) <= 128);
 
@@ -40,6 +41,8 @@ SynBeaconSet *syn_beacon_set_for_lane (SynLane *lane);
 /* Parks @waiter for @path (NULL: the path of its poll before). An error in the path is answered like any error. The answer comes
  * later, always exactly once, unless cancelled. */
 void syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, ReplicaToken token, guint hold_ms, SynWaiterFunc func);
+/* For an answer with a snapshot, from within its function: the one that the poll named, when it is still there. (transfer none) (nullable) */
+ReplicaSnapshot *syn_waiter_get_base (SynWaiter *waiter);
 void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
 /* Cancel, and let go of the beacon: before the waiter's memory goes. Its reader may well come back with another waiter. */
 void syn_waiter_forget (SynWaiter *waiter);

@@ -250,6 +250,14 @@ syn_ws_register_metrics (void)
         syn_metric_register (SYN_METRIC_COUNTER, "websocket_polls_total", "Polls that came over WebSockets."),
     .snapshots = syn_metric_register (SYN_METRIC_COUNTER, "websocket_snapshots_total",
                                       "Polls answered with a snapshot."),
+    .deltas = syn_metric_register (SYN_METRIC_COUNTER, "websocket_deltas_total",
+                                   "Those of them that were sent as what changed."),
+    .delta_bytes =
+        syn_metric_register (SYN_METRIC_COUNTER, "websocket_delta_bytes_total", "Bytes of deltas in answers."),
+    .full_bytes = syn_metric_register (SYN_METRIC_COUNTER, "websocket_full_bytes_total",
+                                       "Bytes of snapshots in full in answers."),
+    .deltas_made = syn_metric_register (SYN_METRIC_COUNTER, "deltas_made_total",
+                                        "Deltas made: once for each pair of snapshots."),
     .unchanged = syn_metric_register (SYN_METRIC_COUNTER, "websocket_unchanged_total",
                                       "Polls whose hold ended without news."),
     .errors =

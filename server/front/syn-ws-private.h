@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sys/epoll.h>
-#include "replica-wire.h"
+#include "replica-form.h"
 #include "syn-beacon.h"
 #include "syn-error.h"
 #include "syn-limits.h"
@@ -45,6 +45,7 @@ struct _SynWsView
   SynWaiter waiter; /* first: the answer comes by its address */
   SynWsConn *conn;
   guint32 id;
+  guint8 accept; /* of the last poll: REPLICA_WIRE_ACCEPT_… */
 };
 
 struct _SynWsConn
@@ -86,6 +87,7 @@ struct _SynWsLane
 typedef struct
 {
   SynMetric connections, polls, snapshots, unchanged, errors, sent_bytes, protocol_errors, stalled;
+  SynMetric deltas, deltas_made, delta_bytes, full_bytes;
 } SynWsMetrics;
 extern SynWsMetrics syn_ws_metrics;
 

@@ -47,20 +47,46 @@ send_unchanged (SynWsView *self)
   syn_ws_conn_send (self->conn, frame, n + sizeof message, NULL);
 }
 
+/* As what changed, when the poll asked for that, the snapshot that it named is still here, and it is less. */
+static const ReplicaForm *
+choose_form (SynWsView *self, ReplicaSnapshot *snapshot)
+{
+  ReplicaSnapshot *base = self->accept & REPLICA_WIRE_ACCEPT_DELTA ? syn_waiter_get_base (&self->waiter) : NULL;
+  gboolean is_new = FALSE;
+  const ReplicaForm *delta = base != NULL ? replica_snapshot_get_delta (snapshot, base, &is_new) : NULL;
+
+  if (is_new)
+    syn_metric_add (self->conn->lane->lane, syn_ws_metrics.deltas_made, 1);
+  return delta != NULL ? delta : replica_snapshot_get_full (snapshot);
+}
+
+static void
+count_form (SynWsLane *lane, const ReplicaForm *form, gsize size)
+{
+  if (form->form == REPLICA_WIRE_FORM_DELTA)
+    {
+      syn_metric_add (lane->lane, syn_ws_metrics.deltas, 1);
+      syn_metric_add (lane->lane, syn_ws_metrics.delta_bytes, (gint64) size);
+    }
+  else
+    syn_metric_add (lane->lane, syn_ws_metrics.full_bytes, (gint64) size);
+}
+
 static void
 send_snapshot (SynWsView *self, ReplicaSnapshot *snapshot)
 {
   guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWireSnapshotHead)];
-  GBytes *body = replica_snapshot_get_bytes (snapshot);
+  const ReplicaForm *form = choose_form (self, snapshot);
+  GBytes *body = form->bytes;
   gsize size = g_bytes_get_size (body);
-  ReplicaWireSnapshotHead head = { .type = REPLICA_WIRE_SNAPSHOT,
-                                   .form = REPLICA_WIRE_FORM_FULL,
-                                   .view = self->id,
-                                   .body_bytes = (guint32) size };
+  ReplicaWireSnapshotHead head = {
+    .type = REPLICA_WIRE_SNAPSHOT, .form = form->form, .view = self->id, .body_bytes = (guint32) size
+  };
   guint n = syn_ws_frame_head (frame, SYN_WS_OPCODE_BINARY, sizeof head + size);
 
   memcpy (frame + n, &head, sizeof head);
   syn_metric_add (self->conn->lane->lane, syn_ws_metrics.snapshots, 1);
+  count_form (self->conn->lane, form, size);
   syn_ws_conn_send (self->conn, frame, n + sizeof head, body);
 }
 
@@ -202,6 +228,8 @@ handle_poll (SynWsConn *conn, const ReplicaWirePoll *poll, const char *path_text
     }
   if (view == NULL)
     view = add_view (conn, poll->view);
+  view->accept = poll->accept;
+  view->waiter.takes_deltas = (poll->accept & REPLICA_WIRE_ACCEPT_DELTA) != 0;
   syn_beacon_set_poll (lane->beacons, &view->waiter, path, token, MIN (poll->hold_ms, SYN_HOLD_MAX_MS),
                        answered);
 }
@@ -214,7 +242,7 @@ read_poll (SynWsConn *conn, const guint8 *data, gsize length)
   if (length < sizeof poll)
     return FALSE;
   memcpy (&poll, data, sizeof poll);
-  if (poll.accept != REPLICA_WIRE_ACCEPT_FULL || poll.reserved != 0
+  if (!(poll.accept & REPLICA_WIRE_ACCEPT_FULL) || (poll.accept & ~REPLICA_WIRE_ACCEPT_ALL) || poll.reserved != 0
       || length != sizeof poll + poll.path_bytes)
     return FALSE;
   handle_poll (conn, &poll, (const char *) data + sizeof poll);

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "common"))
 
 import struct
 import websockets
+import xxhash
 from silo import Silo, main
 
 CATALOG = {
@@ -43,9 +44,9 @@ INVALID, NOT_FOUND, OVERLOADED, UNAVAILABLE = 1, 2, 3, 4
 
 # ---- synoptic.v1, by the tables of the document ----------------------------------------------------------------------
 
-def poll(view, path, token=NONE, hold_ms=10000):
+def poll(view, path, token=NONE, hold_ms=10000, accept=1):
     text = path.encode()
-    return struct.pack("<BBHIQQII", 0x01, 1, len(text), view, token[0], token[1], hold_ms, 0) + text
+    return struct.pack("<BBHIQQII", 0x01, accept, len(text), view, token[0], token[1], hold_ms, 0) + text
 
 
 def withdraw(view):
@@ -113,16 +114,52 @@ class Snapshot:
         return values
 
 
+def apply_delta(base, delta):
+    """§4.1: the bytes of the result."""
+    (magic, version, reserved, *token, base_epoch, base_serial, digest, size, base_bytes, result_bytes,
+     n_parts) = struct.unpack_from("<4sHHQQQQQIIII", delta, 0)
+    assert magic == b"SYND" and version == 1 and reserved == 0 and size == len(delta) and base_bytes == len(base)
+    assert (base_epoch, base_serial) == struct.unpack_from("<QQ", base, 8)
+    result, taken = bytearray(), 0
+    for k in range(n_parts):
+        (length, offset, n_taken, tail, n_changes, positions, values, width, kind,
+         reserved) = struct.unpack_from("<IIIIIIIBBH", delta, 64 + 32 * k)
+        assert length > 0 and n_taken <= length and reserved == 0
+        assert n_taken == 0 or (offset >= taken and offset + n_taken <= len(base))
+        taken = offset + n_taken if n_taken else taken
+        part = bytearray(base[offset:offset + n_taken]) + delta[tail:tail + length - n_taken]
+        assert len(part) == length
+        found, n_words = [], 0
+        if kind == 1:
+            found = struct.unpack_from(f"<{n_changes}I", delta, positions)
+        elif kind == 2:
+            while len(found) < n_changes:
+                word, = struct.unpack_from("<Q", delta, positions)
+                found += [64 * n_words + bit for bit in range(64) if word >> bit & 1]
+                positions, n_words = positions + 8, n_words + 1
+        assert len(found) == n_changes and (kind == 0) == (n_changes == 0)
+        for i, position in enumerate(found):
+            assert (position + 1) * width <= n_taken
+            part[position * width:(position + 1) * width] = delta[values + i * width:values + (i + 1) * width]
+        result += part + bytes(-length % 8)
+    assert len(result) == result_bytes and xxhash.xxh64_intdigest(bytes(result)) == digest
+    assert tuple(token) == struct.unpack_from("<QQ", result, 8)
+    return bytes(result)
+
+
 class Message:
     def __init__(self, data):
         assert isinstance(data, bytes), "messages are binary"
         self.kind = data[0]
         self.view, = struct.unpack_from("<I", data, 4)
         if self.kind == SNAPSHOT:
-            form, reserved, _, size, reserved1 = struct.unpack_from("<BHIII", data, 1)
-            assert form == 1 and reserved == 0 and reserved1 == 0 and size == len(data) - 16
-            self.snapshot = Snapshot(data[16:])
-            self.token = self.snapshot.token
+            self.form, reserved, _, size, reserved1 = struct.unpack_from("<BHIII", data, 1)
+            assert self.form in (1, 2) and reserved == 0 and reserved1 == 0 and size == len(data) - 16
+            self.body = data[16:]
+            self.token = struct.unpack_from("<QQ", self.body, 8)
+            if self.form == 1:
+                self.snapshot = Snapshot(self.body)
+                assert self.token == self.snapshot.token
         elif self.kind == UNCHANGED:
             assert len(data) == 24
             self.token = struct.unpack_from("<QQ", data, 8)
@@ -248,6 +285,44 @@ class WebSocket(Case):
                     await socket.send(poll(7, "", old, 30000))
                     again = await socket.receive()
                     self.assertEqual((again.kind, again.token), (SNAPSHOT, answer.token))
+        self.go(run())
+
+    def test_deltas(self):
+        def trade(symbols, price):
+            publish(self.silo, "".join(f'{{"symbol":"S{i}","price":{price},"size":{i},"weight":0.5}}\n' for i in symbols))
+        trade(range(300), 1)
+        self.silo.wait_for("market/quotes", lambda rows: len(rows) == 300)
+
+        async def run():
+            async with Socket(self.silo) as socket:
+                await socket.send(poll(5, "market/quotes", accept=3))
+                answer = await socket.receive()
+                self.assertEqual(answer.form, 1)
+                held, token, sizes = answer.body, answer.token, []
+                # Cells that change, rows that are new, and another's first null: each comes as what changed.
+                for symbols, price in ((range(0, 300, 10), 2), (range(290, 303), 3), ((7,), "null"), (range(300), 4)):
+                    await socket.send(poll(5, "", token, 30000, accept=3))
+                    trade(symbols, price)
+                    answer = await socket.receive()
+                    self.assertEqual((answer.kind, answer.view, answer.form), (SNAPSHOT, 5, 2))
+                    sizes.append(len(answer.body))
+                    held, token = apply_delta(held, answer.body), answer.token
+                    snapshot = Snapshot(held)
+                    self.assertEqual(snapshot.token, token)
+                    # The same, byte for byte, as in full.
+                    whole = Curl(self.silo, "/v1/projections/market/quotes", "-H", "Accept: application/vnd.synoptic.snapshot")
+                    self.assertEqual(whole.headers["etag"], f'"{token[0]:x}-{token[1]:x}"')
+                    self.assertEqual(whole.body, held)
+                self.assertEqual(snapshot.n_rows, 303)
+                self.assertLess(sizes[0], len(held) * 0.12)
+
+                # Who does not hold what it names, or does not say that it reads deltas, gets it in full.
+                for other, accept in (((1, 1), 3), (NONE, 3), (NONE, 1)):
+                    await socket.send(poll(6, "market/quotes", other, 0, accept))
+                    self.assertEqual((await socket.receive()).form, 1)
+                metrics = Curl(self.silo, "/metrics").body.decode()
+                self.assertEqual(sum(float(line.split()[1]) for line in metrics.splitlines()
+                                     if line.startswith("synoptic_websocket_deltas_total")), 4)
         self.go(run())
 
     def test_hold_ends(self):

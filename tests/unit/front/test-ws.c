@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "replica-delta.h"
 #include "syn-beacon.h"
 #include "syn-ws-private.h"
 
@@ -84,6 +85,16 @@ make_poll (guint32 view, const char *path, ReplicaToken token, guint hold_ms)
   if (length > 0)
     g_byte_array_append (message, (const guint8 *) path, (guint) length);
   return message;
+}
+
+/* With other forms than the full one. */
+static void
+send_poll_accept (Fixture *f, Client *self, guint32 view, const char *path, ReplicaToken token, guint hold_ms, guint8 accept)
+{
+  g_autoptr (GByteArray) message = make_poll (view, path, token, hold_ms);
+
+  message->data[1] = accept;
+  send_frame (f, self, 0x82, message->data, message->len);
 }
 
 static void
@@ -220,6 +231,23 @@ assert_close (Fixture *f, Client *self, guint16 code)
   receive (f, self);
   g_assert_cmpuint (self->in->len, ==, 0);
   g_assert_true (self->closed);
+}
+
+/* The next message is a snapshot for @view in that form: in full, or against @base. (transfer full) */
+static ReplicaSnapshot *
+take_form (Fixture *f, Client *self, guint32 view, guint8 form, ReplicaSnapshot *base)
+{
+  g_autoptr (GBytes) payload = take_message (f, self, REPLICA_WIRE_SNAPSHOT, view), body = NULL;
+  ReplicaWireSnapshotHead head;
+  ReplicaSnapshot *snapshot;
+  g_autoptr (GError) error = NULL;
+
+  memcpy (&head, g_bytes_get_data (payload, NULL), sizeof head);
+  g_assert_cmpuint (head.form, ==, form);
+  body = g_bytes_new_from_bytes (payload, sizeof head, head.body_bytes);
+  snapshot = form == REPLICA_WIRE_FORM_DELTA ? replica_delta_apply (base, body, &error) : replica_snapshot_new_from_bytes (body, &error);
+  g_assert_no_error (error);
+  return snapshot;
 }
 
 /* ---- the handshake ---- */
@@ -504,7 +532,7 @@ test_offences (Fixture *f, gconstpointer data)
     { "an answer", 0x82, 24, NULL, 1002 },
     { "short poll", 0x82, 31, "\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 1002 },
     { "poll without a form", 0x82, 32, "\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 1002 },
-    { "poll with unknown forms", 0x82, 32, "\x01\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 1002 },
+    { "poll with unknown forms", 0x82, 32, "\x01\x41\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 1002 },
     { "poll with reserved", 0x82, 32, "\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 1002 },
     { "poll with a path that is not there", 0x82, 32, "\x01\x01\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 1002 },
     { "withdraw with reserved", 0x82, 8, "\x02\x01\0\0\0\0\0\0", 1002 },
@@ -720,11 +748,74 @@ test_sizes (void)
   g_assert_cmpuint (sizeof (SynWsConn) + sizeof (SynWsView) + sizeof (SynWsView *) + 3 * 16, <=, 512);
 }
 
+/* ---- forms ---- */
+
+#define BOTH (REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA)
+
+static gint64
+metric (Fixture *f, SynMetric which)
+{
+  return syn_metric_sum (f->silo, which);
+}
+
+static void
+test_deltas (Fixture *f, gconstpointer data)
+{
+  Client *fast = open_client (f), *slow = open_client (f), *plain = open_client (f);
+  g_autoptr (ReplicaSnapshot) first = NULL, newest = NULL, other = NULL;
+  gint64 sent = metric (f, syn_ws_metrics.deltas), made = metric (f, syn_ws_metrics.deltas_made);
+  gint64 delta_bytes = metric (f, syn_ws_metrics.delta_bytes), full_bytes = metric (f, syn_ws_metrics.full_bytes);
+
+  fixture_publish_text (f, 500, 100);
+  send_poll_accept (f, fast, 1, "quotes", REPLICA_TOKEN_NONE, 0, BOTH);
+  first = take_form (f, fast, 1, REPLICA_WIRE_FORM_FULL, NULL);
+  send_poll_accept (f, slow, 1, "quotes", REPLICA_TOKEN_NONE, 0, BOTH);
+  replica_snapshot_unref (take_form (f, slow, 1, REPLICA_WIRE_FORM_FULL, NULL));
+  newest = replica_snapshot_ref (first);
+  for (guint i = 0; i < 3; i++)
+    {
+      ReplicaSnapshot *next;
+
+      send_poll_accept (f, fast, 1, NULL, replica_snapshot_get_token (newest), 10000, BOTH);
+      assert_nothing (f, fast);
+      fixture_publish_text (f, 500, 100);
+      next = take_form (f, fast, 1, REPLICA_WIRE_FORM_DELTA, newest);
+      g_assert_true (replica_token_equal (replica_snapshot_get_token (next), fixture_token (f)));
+      replica_snapshot_unref (newest);
+      newest = next;
+    }
+  /* One that has not asked for so long gets it in one; and shares what was made. */
+  send_poll_accept (f, slow, 1, NULL, replica_snapshot_get_token (first), 0, BOTH);
+  other = take_form (f, slow, 1, REPLICA_WIRE_FORM_DELTA, first);
+  g_assert_true (g_bytes_equal (replica_snapshot_get_bytes (other), replica_snapshot_get_bytes (newest)));
+  g_clear_pointer (&other, replica_snapshot_unref);
+  send_poll_accept (f, slow, 1, NULL, replica_snapshot_get_token (first), 0, BOTH);
+  other = take_form (f, slow, 1, REPLICA_WIRE_FORM_DELTA, first);
+  g_assert_cmpint (metric (f, syn_ws_metrics.deltas) - sent, ==, 5);
+  g_assert_cmpint (metric (f, syn_ws_metrics.deltas_made) - made, ==, 4);
+  g_assert_cmpint (metric (f, syn_ws_metrics.delta_bytes) - delta_bytes, <, 5 * 400);
+
+  /* In full: to who does not take deltas, and who names what nobody knows. */
+  send_poll (f, plain, 1, "quotes", replica_snapshot_get_token (first), 0);
+  replica_snapshot_unref (take_form (f, plain, 1, REPLICA_WIRE_FORM_FULL, NULL));
+  send_poll_accept (f, slow, 1, NULL, (ReplicaToken) { 1, 1 }, 0, BOTH);
+  replica_snapshot_unref (take_form (f, slow, 1, REPLICA_WIRE_FORM_FULL, NULL));
+  /* And when that is less: other texts. */
+  send_poll_accept (f, slow, 1, NULL, replica_snapshot_get_token (newest), 10000, BOTH);
+  fixture_publish_text (f, 10, 3);
+  replica_snapshot_unref (take_form (f, slow, 1, REPLICA_WIRE_FORM_FULL, NULL));
+  g_assert_cmpint (metric (f, syn_ws_metrics.full_bytes) - full_bytes, >, 4 * 5000);
+  close_client (f, fast);
+  close_client (f, slow);
+  close_client (f, plain);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add ("/front/ws/" name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
+  ADD ("deltas", test_deltas);
   g_test_add_func ("/front/ws/sizes", test_sizes);
   ADD ("handshake", test_handshake);
   ADD ("early-bytes", test_early_bytes);

@@ -61,7 +61,8 @@ message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, gpoint
       g_assert_cmpuint (size, >=, sizeof wire);
       memcpy (&wire, data, sizeof wire);
       g_assert_cmpuint (wire.path_bytes, ==, size - sizeof wire);
-      g_assert_cmpuint (wire.accept, ==, REPLICA_WIRE_ACCEPT_FULL);
+      g_assert_true (wire.accept & REPLICA_WIRE_ACCEPT_FULL);
+      poll->accept = wire.accept;
       g_assert_cmpuint (wire.reserved, ==, 0);
       poll->connection = index;
       poll->view = wire.view;
@@ -306,8 +307,14 @@ fake_send (Fake *fake, const void *data, gsize size)
 void
 fake_send_body (Fake *fake, guint32 view, GBytes *body)
 {
+  fake_send_form (fake, view, REPLICA_WIRE_FORM_FULL, body);
+}
+
+void
+fake_send_form (Fake *fake, guint32 view, guint8 form, GBytes *body)
+{
   ReplicaWireSnapshotHead head = { .type = REPLICA_WIRE_SNAPSHOT,
-                                   .form = REPLICA_WIRE_FORM_FULL,
+                                   .form = form,
                                    .view = view,
                                    .body_bytes = (guint32) g_bytes_get_size (body),
                                    .age_ms = fake->age_ms };

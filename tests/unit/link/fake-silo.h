@@ -14,6 +14,7 @@ typedef struct
   guint connection; /* the how manieth, from 0 */
   guint32 view;
   ReplicaToken token;
+  guint8 accept;
   guint hold_ms;
   gboolean has_path;
   char *path; /* (owned) also when it was not repeated */
@@ -67,6 +68,7 @@ SoupWebsocketConnection *fake_last_connection (Fake *fake);
 GBytes *fake_snapshot_bytes (const char *path, ReplicaToken token, const gint64 *values, guint n_values);
 void fake_send (Fake *fake, const void *data, gsize size);
 void fake_send_body (Fake *fake, guint32 view, GBytes *body);
+void fake_send_form (Fake *fake, guint32 view, guint8 form, GBytes *body);
 void fake_send_snapshot (Fake *fake, const FakePoll *poll, guint64 epoch, guint64 serial, gint64 value);
 void fake_send_unchanged (Fake *fake, const FakePoll *poll);
 void

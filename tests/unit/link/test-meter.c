@@ -56,8 +56,8 @@ test_write (void)
   const guint8 poll[] = { 0x01, 0x01, 3, 0, 0x78, 0x56, 0x34, 0x12, 5, 0, 0, 0, 0, 0, 0,   0,   9,  0,
                           0,    0,    0, 0, 0,    0,    0x10, 0x27, 0, 0, 0, 0, 0, 0, 'a', '?', 'b' };
   const guint8 withdraw[] = { 0x02, 0, 0, 0, 0x78, 0x56, 0x34, 0x12 };
-  g_autoptr (GBytes) written = replica_message_write_poll (0x12345678, "a?b", (ReplicaToken){ 5, 9 }, 10000);
-  g_autoptr (GBytes) again = replica_message_write_poll (0x12345678, NULL, (ReplicaToken){ 5, 9 }, 10000);
+  g_autoptr (GBytes) written = replica_message_write_poll (0x12345678, "a?b", (ReplicaToken){ 5, 9 }, 1, 10000);
+  g_autoptr (GBytes) again = replica_message_write_poll (0x12345678, NULL, (ReplicaToken){ 5, 9 }, 3, 10000);
   g_autoptr (GBytes) gone = replica_message_write_withdraw (0x12345678);
 
   g_assert_cmpmem (g_bytes_get_data (written, NULL), g_bytes_get_size (written), poll, sizeof poll);

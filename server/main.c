@@ -16,15 +16,13 @@
 #include <unistd.h>
 
 #include "syn-beacon.h"
-#include "syn-duration.h"
 #include "syn-front.h"
 #include "syn-limits.h"
 #include "syn-modules.h"
+#include "syn-open-journal.h"
 #include "syn-projection.h"
 #include "syn-request-filters.h"
-#include "syn-silo-journal.h"
 #include "syn-source.h"
-#include "syn-sqlite-journal.h"
 #include "syn-sqlite-store.h"
 
 #define MAX_LANES 256
@@ -36,8 +34,7 @@ typedef struct {
   char **modules; /* (owned) (nullable) */
   char *data_dir;
   char *listen;
-  char *retain_age;
-  gint64 retain_bytes;
+  SynRetainOptions retain;
   int n_lanes;
   gboolean check;
   gboolean version;
@@ -80,10 +77,10 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "The data folder; made when missing, used by one silo at a time", "DIR" },
     { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
     { "lanes", 0, 0, G_OPTION_ARG_INT, &options->n_lanes, "Threads (one per core)", "N" },
-    { "retain-age", 0, 0, G_OPTION_ARG_STRING, &options->retain_age,
-      "How long the journal keeps events that no checkpoint needs (for ever)", "DURATION" },
-    { "retain-mb", 0, 0, G_OPTION_ARG_INT64, &options->retain_bytes,
-      "How large the journal may grow before events that no checkpoint needs go (any size)", "MB" },
+    { "retain-age", 0, 0, G_OPTION_ARG_STRING, &options->retain.age,
+      "How long the journal keeps events that no projection needs, of sources that say nothing themselves; or \"all\" (7d)", "DURATION" },
+    { "retain-mb", 0, 0, G_OPTION_ARG_INT64, &options->retain.megabytes,
+      "How large the journal may grow before events that no projection needs go; 0: any size (4096)", "MB" },
     { "check", 0, 0, G_OPTION_ARG_NONE, &options->check, "Only check the catalogs", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL },
     { NULL },
@@ -111,24 +108,10 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
   return TRUE;
 }
 
-static gboolean
-parse_retention (const Options *options, SynJournalRetention *retention, GError **error)
-{
-  gint64 age_us = 0;
-
-  if (options->retain_age != NULL && !syn_duration_parse (options->retain_age, &age_us))
-    return usage_error (error, "--retain-age takes " SYN_DURATION_EXPECTED);
-  if (options->retain_bytes < 0 || options->retain_bytes > G_MAXINT64 >> 20)
-    return usage_error (error, "--retain-mb takes a number of megabytes");
-  retention->max_age_ms = age_us / 1000;
-  retention->max_bytes = (guint64) options->retain_bytes << 20;
-  return TRUE;
-}
-
 static void
 clear_options (Options *options)
 {
-  g_free (options->retain_age);
+  g_free (options->retain.age);
   g_ptr_array_unref (options->catalogs);
   g_strfreev (options->modules);
   g_free (options->data_dir);
@@ -236,27 +219,6 @@ signal_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* Where there is a durable source. */
-static gboolean
-open_journal (SynSilo *silo, const Options *options, SynCatalog *catalog, GError **error)
-{
-  SynSqliteJournalOptions journal_options = { .folder = options->data_dir };
-  gboolean durable = FALSE;
-  SynJournal *journal;
-
-  for (guint i = 0; i < syn_catalog_get_n_sources (catalog); i++)
-    durable = durable || syn_catalog_get_source (catalog, i)->durable;
-  if (!parse_retention (options, &journal_options.retention, error))
-    return FALSE;
-  if (!durable)
-    return TRUE;
-  journal = syn_sqlite_journal_new (&journal_options, error);
-  if (journal == NULL)
-    return FALSE;
-  syn_silo_set_journal (silo, journal, TRUE);
-  return TRUE;
-}
-
 static int
 serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *catalog, GError **error)
 {
@@ -274,7 +236,7 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
   if (store == NULL)
     return EXIT_FAILURE;
   syn_silo_set_store (silo, store);
-  if (!open_journal (silo, options, catalog, error))
+  if (!syn_open_journal (silo, catalog, options->data_dir, &options->retain, error))
     return EXIT_FAILURE;
   syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
   syn_projections_register (silo, catalog);
@@ -355,7 +317,7 @@ run (Options *options, int argc, char **argv, GError **error)
 int
 main (int argc, char **argv)
 {
-  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free), .n_lanes = LANE_PER_CORE };
+  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free), .n_lanes = LANE_PER_CORE, .retain = { .megabytes = SYN_RETAIN_NOT_GIVEN } };
   g_autoptr (GError) error = NULL;
   int status;
 

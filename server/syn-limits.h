@@ -94,6 +94,9 @@
 #define SYN_MAX_JOURNAL_QUEUE_BYTES (128u << 20) /* in appends that wait for the disk, together; above: OVERLOADED */
 #define SYN_MAX_JOURNAL_REQUESTS (1u << 16)      /* waiting to be written, to be read; above: OVERLOADED */
 #define SYN_MAX_JOURNAL_READ_BYTES (8u << 20)    /* of one answer, unless its one record has more */
+#define SYN_RETAIN_AGE_US (7 * G_GINT64_CONSTANT (86400000000)) /* of records that no reader needs, when nothing else is said */
+#define SYN_RETAIN_MB 4096                       /* likewise: size of the journal's file */
+#define SYN_MAX_RETAIN_MB (1 << 30)              /* that can be said */
 #define SYN_MAX_CHECKPOINT_BYTES (1u << 30)      /* above: TOO_LARGE */
 #define SYN_MAX_CHECKPOINT_PIECE_BYTES (512u << 10)
 

@@ -12,14 +12,14 @@
 
 #define COMMON_MEMBERS "name", "kind", "durable", "fields"
 
-static const char *const http_members[] = { COMMON_MEMBERS, NULL };
+static const char *const http_members[] = { COMMON_MEMBERS, "retain", NULL };
 static const char *const file_members[] = { COMMON_MEMBERS, "path",  "format", "columns",
                                             "follow",       "speed", "time",   NULL };
 static const char *const simulator_members[] = { COMMON_MEMBERS, "instruments", "rate",  "seed", "burst",
                                                  "limit",        "speed",       "start", NULL };
 static const char *const host_members[] = { COMMON_MEMBERS, "table", "interval_ms", "processes", NULL };
 static const char *const all_members[] = {
-  COMMON_MEMBERS, "path",  "format", "columns", "follow", "speed",       "time",      "instruments", "rate",
+  COMMON_MEMBERS, "retain", "path",  "format", "columns", "follow", "speed",       "time",      "instruments", "rate",
   "seed",         "burst", "limit",  "start",   "table",  "interval_ms", "processes", NULL,
 };
 
@@ -398,6 +398,41 @@ load_kind (SynLoader *self, SynSourceSpec *source, const SynJson *object, GError
       "\"kind\": expected \"http\", \"file\", \"simulator\" or \"host\", found \"%.40s\"%s", kind, near);
 }
 
+/* "retain": { "age": "7d", "mb": 512 }, "needed" or "all". */
+static gboolean
+load_retain (SynLoader *self, SynSourceSpec *source, const SynJson *object, GError **error)
+{
+  static const char *const members[] = { "age", "mb", NULL };
+  const SynJson *retain = syn_json_get (object, "retain");
+  gint64 megabytes = 0;
+
+  if (retain == NULL)
+    return TRUE;
+  if (!source->durable)
+    return syn_loader_fail (self, syn_json_get_name_line (object, "retain"), error,
+                            "\"retain\" is for durable sources: of others the server keeps no events");
+  if (retain->kind == SYN_JSON_STRING && strcmp (retain->text, "needed") == 0)
+    source->retain = SYN_RETAIN_NEEDED;
+  else if (retain->kind == SYN_JSON_STRING && strcmp (retain->text, "all") == 0)
+    source->retain = SYN_RETAIN_ALL;
+  else if (retain->kind != SYN_JSON_OBJECT)
+    return syn_loader_fail (self, retain->line, error, "\"retain\": expected \"needed\", \"all\" or an object with \"age\" or \"mb\", found %s%.40s%s",
+                            retain->kind == SYN_JSON_STRING ? "\"" : "",
+                            retain->kind == SYN_JSON_STRING ? retain->text : syn_json_kind_to_string (retain->kind),
+                            retain->kind == SYN_JSON_STRING ? "\"" : "");
+  if (source->retain != SYN_RETAIN_DEFAULT)
+    return TRUE;
+  if (!syn_loader_check_members (self, retain, members, NULL, NULL, error)
+      || !syn_loader_get_duration (self, retain, "age", FALSE, &source->retain_age_us, error)
+      || !syn_loader_get_int (self, retain, "mb", 1, SYN_MAX_RETAIN_MB, &megabytes, error))
+    return FALSE;
+  if (source->retain_age_us == 0 && megabytes == 0)
+    return syn_loader_fail (self, retain->line, error, "\"retain\": expected \"age\", \"mb\" or both; to keep everything, say \"all\"");
+  source->retain = SYN_RETAIN_LIMITS;
+  source->retain_bytes = (guint64) megabytes << 20;
+  return TRUE;
+}
+
 gboolean
 syn_loader_add_source (SynLoader *self, const SynJson *object, GError **error)
 {
@@ -421,6 +456,8 @@ syn_loader_add_source (SynLoader *self, const SynJson *object, GError **error)
                             : source->kind == SYN_SOURCE_SIMULATOR ? "a simulator makes the same events again"
                                                                    : "what this machine was doing is of no use after a restart");
   source->durable = durable;
+  if (!load_retain (self, source, object, error))
+    return FALSE;
   switch (source->kind)
     {
     case SYN_SOURCE_FILE:

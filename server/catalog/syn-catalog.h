@@ -13,6 +13,13 @@ typedef enum { SYN_SOURCE_HTTP, SYN_SOURCE_FILE, SYN_SOURCE_SIMULATOR, SYN_SOURC
 const char *syn_source_kind_to_string (SynSourceKind kind); /* as the catalog writes it */
 typedef enum { SYN_FILE_CSV, SYN_FILE_NDJSON } SynFileFormat;
 
+typedef enum {
+  SYN_RETAIN_DEFAULT, /* as the server was told at its start */
+  SYN_RETAIN_LIMITS,
+  SYN_RETAIN_NEEDED,  /* nothing */
+  SYN_RETAIN_ALL,
+} SynRetainKind;
+
 /* A field of a source: its name and type, and how it is read. */
 typedef struct {
   char *name;
@@ -31,6 +38,9 @@ typedef struct {
   SynFieldSpec *fields;
   SynSchema *schema; /* of the fields, in order */
   gboolean durable;  /* its events go through the journal */
+  SynRetainKind retain;    /* durable: what the journal keeps of them that no reader needs */
+  gint64 retain_age_us;    /* SYN_RETAIN_LIMITS: 0: any age */
+  guint64 retain_bytes;    /* likewise: 0: any size */
   /* file */
   char *path;            /* absolute: relative ones count from the catalog's folder */
   SynFileFormat format;  /* `"format"`, or by the name: .csv .ndjson .jsonl, before .zst */

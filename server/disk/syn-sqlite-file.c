@@ -38,6 +38,7 @@ struct _SynSqliteFile {
   gint64 n_waiting;    /* atomic */
   gint64 bytes_waiting; /* atomic */
   guint64 n_commits;   /* atomic */
+  gint64 flush_us, longest_flush_us, last_commit_us; /* atomic */
   int wake_fd;
 
   GThread *thread;     /* (owned) (nullable) */
@@ -119,6 +120,24 @@ execute (SynSqliteFile *self, const char *sql)
   return sqlite3_exec (self->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+/* The end of a transaction: for one that wrote, a flush of the disk. */
+static gboolean
+commit (SynSqliteFile *self, gboolean writes)
+{
+  gint64 begun_us = g_get_monotonic_time (), took_us;
+
+  if (!execute (self, "COMMIT"))
+    return FALSE;
+  if (!writes)
+    return TRUE;
+  took_us = g_get_monotonic_time () - begun_us;
+  __atomic_add_fetch (&self->flush_us, took_us, __ATOMIC_RELAXED);
+  if (took_us > self->longest_flush_us) /* nobody else writes it */
+    __atomic_store_n (&self->longest_flush_us, took_us, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->last_commit_us, g_get_real_time (), __ATOMIC_RELAXED);
+  return TRUE;
+}
+
 /* Runs those that are not in @skipped. FALSE with @broken: the transaction is gone because of that job; with @error: for another reason. */
 static gboolean
 try_batch (SynSqliteFile *self, SynSqliteJob *jobs, gboolean writes, GHashTable *skipped, SynSqliteJob **broken, GError **error)
@@ -140,7 +159,7 @@ try_batch (SynSqliteFile *self, SynSqliteJob *jobs, gboolean writes, GHashTable 
           return FALSE;
         }
     }
-  if ((writes && self->before_commit != NULL && !self->before_commit (self, self->user_data)) || !execute (self, "COMMIT"))
+  if ((writes && self->before_commit != NULL && !self->before_commit (self, self->user_data)) || !commit (self, writes))
     {
       syn_sqlite_file_set_error (self, error, "commit");
       if (!sqlite3_get_autocommit (self->db))
@@ -522,6 +541,15 @@ guint64
 syn_sqlite_file_get_n_commits (SynSqliteFile *self)
 {
   return __atomic_load_n (&self->n_commits, __ATOMIC_RELAXED);
+}
+
+void
+syn_sqlite_file_get_flushes (SynSqliteFile *self, SynSqliteFlushes *flushes)
+{
+  flushes->n_commits = syn_sqlite_file_get_n_commits (self);
+  flushes->flush_us = __atomic_load_n (&self->flush_us, __ATOMIC_RELAXED);
+  flushes->longest_flush_us = __atomic_load_n (&self->longest_flush_us, __ATOMIC_RELAXED);
+  flushes->last_commit_us = __atomic_load_n (&self->last_commit_us, __ATOMIC_RELAXED);
 }
 
 void

@@ -66,6 +66,16 @@ void syn_sqlite_file_set_error (SynSqliteFile *self, GError **error, const char 
 /* The same into @job; FALSE, for `return`. */
 gboolean syn_sqlite_file_fail (SynSqliteFile *self, SynSqliteJob *job, const char *what);
 guint64 syn_sqlite_file_get_n_commits (SynSqliteFile *self); /* any thread */
+
+/* Of transactions that wrote, since the opening. */
+typedef struct {
+  guint64 n_commits;
+  gint64 flush_us;         /* how long their commits waited for the disk, together */
+  gint64 longest_flush_us;
+  gint64 last_commit_us;   /* real time; 0: there was none */
+} SynSqliteFlushes;
+
+void syn_sqlite_file_get_flushes (SynSqliteFile *self, SynSqliteFlushes *flushes); /* any thread */
 void syn_sqlite_file_get_waiting (SynSqliteFile *self, guint64 *n_jobs, guint64 *n_bytes); /* any thread: not told yet */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynSqliteFile, syn_sqlite_file_close)

@@ -10,9 +10,8 @@
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* The head of a metric's lines. In a help text, only the backslash and the end of a line are special. */
-static void
-append_head (GString *text, const char *name, const char *type, const char *help)
+void
+syn_http_append_metric_head (GString *text, const char *name, const char *type, const char *help)
 {
   g_string_append_printf (text, "# HELP %s ", name);
   for (const char *p = help; *p != '\0'; p++)
@@ -27,12 +26,12 @@ append_head (GString *text, const char *name, const char *type, const char *help
   g_string_append_printf (text, "\n# TYPE %s %s\n", name, type);
 }
 
-static void
-append_number (GString *text, const char *name, const char *type, const char *help, double value)
+void
+syn_http_append_metric (GString *text, const char *name, const char *type, const char *help, double value)
 {
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 
-  append_head (text, name, type, help);
+  syn_http_append_metric_head (text, name, type, help);
   g_string_append_printf (text, "%s %s\n", name, g_ascii_dtostr (number, sizeof number, value));
 }
 
@@ -91,7 +90,7 @@ append_metric (GString *text, SynSilo *silo, SynMetric metric)
 
   if (is_of_family_before (metric))
     return;
-  append_head (text, name, kind == SYN_METRIC_COUNTER ? "counter" : "gauge", help);
+  syn_http_append_metric_head (text, name, kind == SYN_METRIC_COUNTER ? "counter" : "gauge", help);
   for (SynMetric i = metric; i < syn_metrics_count (); i++)
     {
       const char *type = syn_metric_get_type (i);
@@ -115,17 +114,17 @@ append_process (GString *text)
   SynProcess process;
 
   syn_process_read (&process);
-  append_number (text, "process_cpu_seconds_total", "counter",
+  syn_http_append_metric (text, "process_cpu_seconds_total", "counter",
                  "Total user and system CPU time spent in seconds.", process.cpu_s);
-  append_number (text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+  syn_http_append_metric (text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
                  (double) process.rss_bytes);
-  append_number (text, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.",
+  syn_http_append_metric (text, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.",
                  (double) process.virtual_bytes);
-  append_number (text, "process_open_fds", "gauge", "Number of open file descriptors.", process.descriptors);
+  syn_http_append_metric (text, "process_open_fds", "gauge", "Number of open file descriptors.", process.descriptors);
   if (process.max_descriptors != G_MAXUINT64)
-    append_number (text, "process_max_fds", "gauge", "Maximum number of open file descriptors.",
+    syn_http_append_metric (text, "process_max_fds", "gauge", "Maximum number of open file descriptors.",
                    (double) process.max_descriptors);
-  append_number (text, "process_start_time_seconds", "gauge",
+  syn_http_append_metric (text, "process_start_time_seconds", "gauge",
                  "Start time of the process since unix epoch in seconds.", process.started_s);
 }
 
@@ -135,18 +134,19 @@ syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest)
   GString *text = g_string_new (NULL);
   g_autoptr (GBytes) body = NULL;
 
-  append_head (text, "synoptic_build_info", "gauge", "The version that runs; always 1.");
+  syn_http_append_metric_head (text, "synoptic_build_info", "gauge", "The version that runs; always 1.");
   g_string_append (text, "synoptic_build_info{version=\"" SYNOPTIC_VERSION "\"} 1\n");
-  append_number (text, "synoptic_ready", "gauge", "Whether /readyz says yes.",
+  syn_http_append_metric (text, "synoptic_ready", "gauge", "Whether /readyz says yes.",
                  http->ready && !http->draining);
-  append_number (text, "synoptic_http_connections", "gauge", "Open HTTP connections.", syn_http_count (http));
-  append_head (text, "synoptic_grains", "gauge", "Activations, by type of grain.");
+  syn_http_append_metric (text, "synoptic_http_connections", "gauge", "Open HTTP connections.", syn_http_count (http));
+  syn_http_append_metric_head (text, "synoptic_grains", "gauge", "Activations, by type of grain.");
   for (guint i = 0; i < syn_silo_get_n_types (http->silo); i++)
     g_string_append_printf (text, "synoptic_grains{type=\"%s\"} %u\n", syn_silo_get_type_name (http->silo, i),
                             syn_silo_get_n_activations (http->silo, syn_silo_get_type_name (http->silo, i)));
-  append_number (text, "synoptic_expression_limits_total", "counter",
+  syn_http_append_metric (text, "synoptic_expression_limits_total", "counter",
                  "Values of expressions that are null because a string grew beyond its limit.",
                  (double) syn_program_get_n_exceeded ());
+  syn_http_append_journal_metrics (text, http->silo);
   for (guint i = 0; i < syn_metrics_count (); i++)
     append_metric (text, http->silo, i);
   append_process (text);

@@ -8,6 +8,7 @@
 #include "syn-http-conns.h"
 #include "syn-http-error.h"
 #include "syn-http-headers.h"
+#include "syn-journal.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
 
@@ -61,6 +62,19 @@ void syn_http_respond_text (SoupServerMessage *msg, guint status, const char *te
 void syn_http_respond_json (SoupServerMessage *msg, GString *json); /* takes @json; not to be cached */
 /* `[{"name":…,"type":…},…]` */
 void syn_http_append_columns (GString *json, const SynSchema *schema);
+
+/* ---- syn-http-journal.c: @journal (nullable) ---- */
+
+void syn_http_append_journal (GString *json, const SynJournalStatus *journal);
+void syn_http_append_journal_readers (GString *json, const SynJournalStatus *journal, SynCatalog *catalog);
+void syn_http_append_journal_source (GString *json, const SynJournalStatus *journal, const char *name);
+void syn_http_append_journal_metrics (GString *text, SynSilo *silo);
+
+/* ---- syn-http-metrics.c: lines that have no lane ---- */
+
+/* The head of a metric's lines. In a help text, only the backslash and the end of a line are special. */
+void syn_http_append_metric_head (GString *text, const char *name, const char *type, const char *help);
+void syn_http_append_metric (GString *text, const char *name, const char *type, const char *help, double value);
 /* @code: a SynError or a SynFault. @place: (nullable), for what was published. */
 void syn_http_respond_error (
     SoupServerMessage *msg, int code, const char *message, guint retry_ms, const SynReadPlace *place);

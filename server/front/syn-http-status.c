@@ -50,7 +50,7 @@ append_nullable (GString *json, const char *text)
 }
 
 static void
-append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *status, const char *error)
+append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *status, const char *error, const SynJournalStatus *journal)
 {
   g_string_append (json, "{\"name\":");
   syn_json_append_string (json, spec->name);
@@ -74,6 +74,8 @@ append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *
       g_string_append (json, "\"sequence\":null,\"batches_in_flight\":null,\"finished\":null,\"error\":");
       append_nullable (json, error);
     }
+  if (spec->durable)
+    syn_http_append_journal_source (json, journal, spec->name);
   g_string_append_c (json, '}');
 }
 
@@ -85,7 +87,7 @@ append_sources (GString *json, Report *self)
     {
       if (i > 0)
         g_string_append_c (json, ',');
-      append_source (json, syn_catalog_get_source (self->catalog, i), self->statuses[i], self->errors[i]);
+      append_source (json, syn_catalog_get_source (self->catalog, i), self->statuses[i], self->errors[i], self->journal);
     }
   g_string_append_c (json, ']');
 }
@@ -102,25 +104,6 @@ append_lane (GString *json, const char *name, SynLane *lane)
                               type != NULL ? "." : "", type != NULL ? type : "", syn_metric_get (lane, i));
     }
   g_string_append (json, "}}");
-}
-
-/* Of all durable sources together. */
-static void
-append_journal (GString *json, const SynJournalStatus *journal)
-{
-  if (journal == NULL)
-    {
-      g_string_append (json, "\"journal\":null,");
-      return;
-    }
-  g_string_append_printf (json,
-                          "\"journal\":{\"records\":%" G_GUINT64_FORMAT ",\"bytes\":%" G_GUINT64_FORMAT ",\"queued_bytes\":%" G_GUINT64_FORMAT
-                          ",\"appends\":%" G_GUINT64_FORMAT ",\"commits\":%" G_GUINT64_FORMAT ",\"oldest_us\":%" G_GINT64_FORMAT
-                          ",\"newest_us\":%" G_GINT64_FORMAT ",\"error\":",
-                          journal->n_records, journal->n_bytes, journal->n_queued_bytes, journal->n_appends, journal->n_commits,
-                          journal->oldest_us, journal->newest_us);
-  append_nullable (json, journal->last_error);
-  g_string_append (json, "},");
 }
 
 static void
@@ -158,7 +141,8 @@ append_silo (GString *json, Report *self)
   g_string_append_printf (
       json, "\"memory\":{\"rss_bytes\":%" G_GUINT64_FORMAT "},\"descriptors\":%u,\"cpu_s\":%.3f,",
       process.rss_bytes, process.descriptors, process.cpu_s);
-  append_journal (json, self->journal);
+  syn_http_append_journal (json, self->journal);
+  syn_http_append_journal_readers (json, self->journal, self->catalog);
   g_string_append (json, "\"lanes\":[");
   for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
     {
@@ -252,7 +236,8 @@ journal_said (SynJournalRequest *answer, gpointer user_data)
 {
   Report *self = user_data;
 
-  self->journal = g_steal_pointer (&answer->status);
+  /* What cannot be looked up is left out. */
+  self->journal = answer->error == NULL ? g_steal_pointer (&answer->status) : syn_journal_peek (syn_silo_get_journal (self->silo));
   report_got_one (self);
 }
 
@@ -284,7 +269,7 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
       *question = (Question){ self, i };
       syn_call (http->lane, &call);
     }
-  if (whole && syn_silo_get_journal (http->silo) != NULL)
+  if (syn_silo_get_journal (http->silo) != NULL)
     {
       self->waiting++;
       syn_journal_submit (syn_silo_get_journal (http->silo),

@@ -18,6 +18,22 @@ void
 syn_journal_status_free (SynJournalStatus *self)
 {
   g_free (self->last_error);
+  g_clear_pointer (&self->sources, g_ptr_array_unref);
+  g_clear_pointer (&self->readers, g_ptr_array_unref);
+  g_free (self);
+}
+
+void
+syn_journal_source_status_free (SynJournalSourceStatus *self)
+{
+  g_free (self->source);
+  g_free (self);
+}
+
+void
+syn_journal_reader_status_free (SynJournalReaderStatus *self)
+{
+  g_free (self->name);
   g_free (self);
 }
 
@@ -287,6 +303,12 @@ gboolean
 syn_journal_step (SynJournal *self)
 {
   return self->klass->step != NULL && self->klass->step (self);
+}
+
+SynJournalStatus *
+syn_journal_peek (SynJournal *self)
+{
+  return self->klass->peek != NULL ? self->klass->peek (self) : NULL;
 }
 
 void

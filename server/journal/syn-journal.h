@@ -37,18 +37,53 @@ typedef struct _SynJournalRequest SynJournalRequest;
 /* Error codes, beside those of SYN_ERROR at the request. */
 #define SYN_JOURNAL_FENCED SYN_ERROR_CONFLICT
 
+/* What of a source's events goes by itself, of those that no reader needs. A log is cut at its beginning only, so records of sources that share a
+ * partition wait for those before them. */
+typedef struct {
+  gint64 max_age_ms;      /* records older than the newest of all by more; 0: any age */
+  guint64 max_bytes;      /* of the source's records together: the oldest go until there are no more; 0: any size */
+  gboolean by_checkpoint; /* whatever no hold needs, of logs that have one */
+  gboolean is_kept;       /* not for the size of the file either */
+} SynJournalRetention;
+
+/* A source whose events are in the journal, or are said to come. */
+typedef struct {
+  char *source;                         /* (owned) */
+  guint partition;
+  guint64 n_records, n_events, n_bytes; /* that are there */
+  guint64 first_sequence;               /* of its oldest event that is there; 0: there is none, or it was not asked for */
+  gint64 oldest_us;                     /* time of that one's record; likewise */
+  SynJournalRetention retention;
+} SynJournalSourceStatus;
+
+/* Who needs records, so that retention leaves them. */
+typedef struct {
+  char *name;      /* (owned): as its checkpoints are called: "projection/quotes" */
+  guint partition;
+  guint64 sequence; /* the first record that it needs */
+  gint64 time_us;   /* that one's; 0: it is not there */
+} SynJournalReaderStatus;
+
 typedef struct {
   guint64 n_records;                /* of all logs */
   guint64 n_bytes;                  /* of the files, or of the memory: what is used */
   guint64 n_events_appended;        /* since the journal was opened */
   guint64 n_appends, n_commits;     /* likewise; one commit, one flush of the disk */
+  guint64 n_failures;               /* likewise: writes that the disk refused */
   guint64 n_trimmed;                /* records, likewise: by retention and when asked to */
+  gint64 flush_us, longest_flush_us; /* likewise: how long commits waited for the disk, together and at most */
+  gint64 last_commit_us;            /* real time; 0: there was none yet */
   gint64 oldest_us, newest_us;      /* time of records; 0: there is none */
   guint64 n_queued, n_queued_bytes; /* waiting to be written */
   char *last_error;                 /* (owned) (nullable): why the last append that failed did; NULL when one was taken since */
+  GPtrArray *sources;               /* (owned) (nullable): of SynJournalSourceStatus, by name; NULL: not counted yet, or the engine does not */
+  GPtrArray *readers;               /* (owned) (nullable): of SynJournalReaderStatus, by name; NULL: was not asked for */
 } SynJournalStatus;
 
+void syn_journal_source_status_free (SynJournalSourceStatus *self);
+void syn_journal_reader_status_free (SynJournalReaderStatus *self);
 void syn_journal_status_free (SynJournalStatus *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynJournalStatus, syn_journal_status_free)
 
 typedef enum {
   SYN_JOURNAL_CLAIM,          /* partition → epoch, sequence (of the claim's own record: the log ends there) */
@@ -106,6 +141,9 @@ SynJournalRequest *syn_journal_request_new_hold (SynLane *lane, guint partition,
 /* On the thread of the lane that asks. Takes @request over. What is malformed or too large is refused at once (the answer still comes as a
  * parcel); the rest goes to the engine. */
 void syn_journal_submit (SynJournal *self, SynJournalRequest *request);
+/* What is known without asking the disk, so that it can also be had while that hangs: all but what SynJournalSourceStatus and readers need to be
+ * looked up for; sizes and times are at most a second older than the last commit. Any thread. NULL: the engine does not count so. */
+SynJournalStatus *syn_journal_peek (SynJournal *self);
 
 /* ---- a partition's log, for its owners ---- */
 
@@ -135,6 +173,7 @@ typedef struct {
   /* Any lane's thread. Takes @request over, never waits, and calls syn_journal_answer() once, later or at once. */
   void (*submit) (SynJournal *self, SynJournalRequest *request);
   gboolean (*step) (SynJournal *self); /* does what waits, on the calling thread; whether there was anything. (nullable) */
+  SynJournalStatus *(*peek) (SynJournal *self); /* any thread (nullable) */
   void (*close) (SynJournal *self);    /* answers everything first */
   void (*free) (SynJournal *self);
 } SynJournalClass;

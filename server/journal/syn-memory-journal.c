@@ -440,7 +440,7 @@ memory_free (SynJournal *journal)
   g_free (self);
 }
 
-static const SynJournalClass memory_class = { memory_submit, memory_step, memory_close, memory_free };
+static const SynJournalClass memory_class = { .submit = memory_submit, .step = memory_step, .close = memory_close, .free = memory_free };
 
 SynJournal *
 syn_memory_journal_new (void)

@@ -12,12 +12,13 @@ G_BEGIN_DECLS
 typedef enum {
   SYN_JW_TAIL, SYN_JW_INSERT, SYN_JW_AT, SYN_JW_BACKWARDS, SYN_JW_BEYOND, SYN_JW_FIRST, SYN_JW_REMOVE,
   SYN_JW_PUT_PIECE, SYN_JW_PUT_HEAD, SYN_JW_GENERATIONS, SYN_JW_REMOVE_PIECES, SYN_JW_REMOVE_HEAD,
-  SYN_JW_HOLD, SYN_JW_HOLDS, SYN_JW_UNHOLD, SYN_JW_USED,
+  SYN_JW_HOLD, SYN_JW_HOLDS, SYN_JW_UNHOLD, SYN_JW_USED, SYN_JW_FIRST_BATCH, SYN_JW_COUNT, SYN_JW_LAST_ID, SYN_JW_OLDEST,
   SYN_JW_N_STATEMENTS
 } SynJournalWriteStatement;
 
 typedef enum {
-  SYN_JR_RANGE, SYN_JR_FIRST, SYN_JR_LAST, SYN_JR_CHECKPOINTS, SYN_JR_PIECES, SYN_JR_USED,
+  SYN_JR_RANGE, SYN_JR_FIRST, SYN_JR_LAST, SYN_JR_CHECKPOINTS, SYN_JR_PIECES, SYN_JR_USED, SYN_JR_OF_SOURCE, SYN_JR_HOLDS, SYN_JR_OLDER,
+  SYN_JR_TIME,
   SYN_JR_N_STATEMENTS
 } SynJournalReadStatement;
 
@@ -29,7 +30,10 @@ typedef struct {
   SynSqliteFile *writer; /* (owned) */
   SynSqliteFile *reader; /* (owned) */
   gboolean stepped;
-  SynJournalRetention retention;
+  SynJournalRetention retention; /* of sources that have no rule */
+  GHashTable *rules;      /* (owned): source → SynJournalRetention */
+  guint64 max_file_bytes;
+  gboolean has_retention; /* any of it */
   sqlite3_stmt *write[SYN_JW_N_STATEMENTS]; /* (owned) */
   sqlite3_stmt *read[SYN_JR_N_STATEMENTS];  /* (owned) */
   /* The writer's thread. */
@@ -39,14 +43,33 @@ typedef struct {
   guint64 n_unswept;      /* bytes appended since retention looked */
   gint64 swept_us;        /* newest_us when it did */
   gboolean sweeping;
-  GMutex lock;            /* for @counts: held for a few stores, by the two threads */
+  gint64 count_end;       /* id of the last record when the journal was opened; -1: they cannot be counted */
+  gint64 counted;         /* id: up to there they are */
+  gboolean counting;
+  gint64 measured_us;     /* monotonic: when sizes were */
+  GMutex lock;            /* held for a few stores, for what follows: written by the writer's thread alone, read by any */
   SynJournalStatus counts;
+  gboolean is_counted;
+  GHashTable *uses;       /* (owned): source ("": claims and the like) → what it has */
 } SynSqliteJournal;
+
+/* A record that was counted or removed. */
+typedef struct {
+  gint64 id;
+  char *source; /* (owned) */
+  guint partition;
+  guint n_events;
+  guint64 n_bytes;
+} SynJournalWeight;
 
 typedef struct {
   SynSqliteJob job;
   SynSqliteJournal *self;
-  SynJournalRequest *request; /* (owned) (nullable): NULL: retention's own */
+  SynJournalRequest *request; /* (owned) (nullable): NULL: retention's own, or the count's */
+  gboolean is_count;
+  gint64 cursor;              /* count: id, up to where */
+  gboolean is_inserted;       /* append: there is a new record */
+  GArray *weights;            /* (owned) (nullable): of SynJournalWeight */
   gboolean more;              /* of a request that is done in steps: there is another */
   guint64 result;             /* sequence */
   guint64 below;              /* trim: the first to keep */
@@ -71,6 +94,20 @@ gboolean syn_journal_write_look_up (SynSqliteJournalJob *job, SynJournalWriteSta
 gboolean syn_journal_write_find_tail (SynSqliteJournalJob *job, guint partition, SynJournalTail *tail);
 gboolean syn_journal_write_trim (SynSqliteJournalJob *job);
 gboolean syn_journal_write_sweep (SynSqliteJournalJob *job);
+gboolean syn_journal_write_count (SynSqliteJournalJob *job);
+
+/* ---- syn-sqlite-journal-use.c ---- */
+
+void syn_journal_weight_clear (gpointer weight);
+void syn_journal_job_add_weight (SynSqliteJournalJob *job, const SynJournalWeight *weight); /* takes what it has */
+void syn_journal_job_clear_weights (SynSqliteJournalJob *job);
+void syn_journal_use_open (SynSqliteJournal *self);
+void syn_journal_use_take_job (SynSqliteJournal *self, SynSqliteJournalJob *job);
+void syn_journal_use_end_count (SynSqliteJournal *self, const GError *error);
+void syn_journal_use_after_commit (SynSqliteJournal *self);
+const SynJournalRetention *syn_journal_use_get_retention (SynSqliteJournal *self, const char *source);
+guint64 syn_journal_use_get_bytes (SynSqliteJournal *self, const char *source); /* 0 until they are counted */
+SynJournalStatus *syn_sqlite_journal_peek (SynJournal *journal); /* any thread */
 
 static inline void
 syn_statement_put_back (sqlite3_stmt *statement)

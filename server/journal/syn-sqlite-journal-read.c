@@ -16,6 +16,10 @@ const char *const syn_journal_read_sql[SYN_JR_N_STATEMENTS] = {
   [SYN_JR_CHECKPOINTS] = "SELECT " SYN_JOURNAL_CHECKPOINT_COLUMNS " FROM checkpoint WHERE part=?1 AND name=?2 ORDER BY id DESC",
   [SYN_JR_PIECES] = "SELECT idx, sum, bytes FROM piece WHERE checkpoint=?1 ORDER BY idx",
   [SYN_JR_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+  [SYN_JR_OF_SOURCE] = "SELECT first, time_us FROM record WHERE part=?1 AND source=?2 AND kind=2 ORDER BY seq LIMIT 1",
+  [SYN_JR_HOLDS] = "SELECT part, name, seq FROM hold ORDER BY name, part",
+  [SYN_JR_OLDER] = "SELECT seq FROM checkpoint WHERE part=?1 AND name=?2 ORDER BY id DESC LIMIT 1 OFFSET 1",
+  [SYN_JR_TIME] = "SELECT time_us FROM record WHERE part=?1 AND seq=?2",
 };
 
 static gboolean fail (SynSqliteJournalJob *job, const char *format, ...) G_GNUC_PRINTF (2, 3);
@@ -199,25 +203,101 @@ do_get (SynSqliteJournalJob *job)
 
 /* ---- status ---- */
 
+/* When the record was written; 0: it is not there. */
+static gboolean
+find_time (SynSqliteJournalJob *job, guint partition, guint64 sequence, gint64 *time_us)
+{
+  sqlite3_stmt *statement = job->self->read[SYN_JR_TIME];
+  gboolean done;
+  int result;
+
+  sqlite3_bind_int64 (statement, 1, partition);
+  sqlite3_bind_int64 (statement, 2, (gint64) sequence);
+  result = sqlite3_step (statement);
+  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "look up partition %u", partition);
+  *time_us = result == SQLITE_ROW ? sqlite3_column_int64 (statement, 0) : 0;
+  syn_statement_put_back (statement);
+  return done;
+}
+
+static gboolean
+look_up_source (SynSqliteJournalJob *job, SynJournalSourceStatus *source)
+{
+  sqlite3_stmt *statement = job->self->read[SYN_JR_OF_SOURCE];
+  gboolean done;
+  int result;
+
+  if (source->n_records == 0)
+    return TRUE;
+  sqlite3_bind_int64 (statement, 1, source->partition);
+  sqlite3_bind_text (statement, 2, source->source, -1, SQLITE_STATIC);
+  result = sqlite3_step (statement);
+  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "look up source \"%s\"", source->source);
+  if (result == SQLITE_ROW)
+    {
+      source->first_sequence = (guint64) sqlite3_column_int64 (statement, 0);
+      source->oldest_us = sqlite3_column_int64 (statement, 1);
+    }
+  syn_statement_put_back (statement);
+  return done;
+}
+
+/* A reader that has two checkpoints needs what follows the older one. */
+static gboolean
+find_needed (SynSqliteJournalJob *job, SynJournalReaderStatus *reader)
+{
+  sqlite3_stmt *statement = job->self->read[SYN_JR_OLDER];
+  gboolean done;
+  int result;
+
+  sqlite3_bind_int64 (statement, 1, reader->partition);
+  sqlite3_bind_text (statement, 2, reader->name, -1, SQLITE_STATIC);
+  result = sqlite3_step (statement);
+  done = result == SQLITE_ROW || result == SQLITE_DONE || fail (job, "look up the checkpoints of partition %u", reader->partition);
+  if (result == SQLITE_ROW)
+    reader->sequence = MAX (reader->sequence, (guint64) sqlite3_column_int64 (statement, 0) + 1);
+  syn_statement_put_back (statement);
+  return done && find_time (job, reader->partition, reader->sequence, &reader->time_us);
+}
+
+static gboolean
+list_readers (SynSqliteJournalJob *job, GPtrArray *readers)
+{
+  sqlite3_stmt *statement = job->self->read[SYN_JR_HOLDS];
+  gboolean done;
+  int result;
+
+  while ((result = sqlite3_step (statement)) == SQLITE_ROW)
+    {
+      const char *name = (const char *) sqlite3_column_text (statement, 1);
+      SynJournalReaderStatus *reader = g_new0 (SynJournalReaderStatus, 1);
+
+      *reader = (SynJournalReaderStatus){ .partition = (guint) sqlite3_column_int64 (statement, 0), .name = g_strdup (name != NULL ? name : ""),
+                                          .sequence = (guint64) sqlite3_column_int64 (statement, 2) };
+      g_ptr_array_add (readers, reader);
+    }
+  done = result == SQLITE_DONE || fail (job, "look up the holds");
+  syn_statement_put_back (statement);
+  for (guint i = 0; done && i < readers->len; i++)
+    done = find_needed (job, readers->pdata[i]);
+  return done;
+}
+
 static gboolean
 do_status (SynSqliteJournalJob *job)
 {
   SynSqliteJournal *self = job->self;
-  SynJournalStatus *status = g_new0 (SynJournalStatus, 1);
+  SynJournalStatus *status = syn_sqlite_journal_peek (&self->journal);
   sqlite3_stmt *statement = self->read[SYN_JR_USED];
   gboolean done;
 
   g_clear_pointer (&job->request->status, syn_journal_status_free);
-  g_mutex_lock (&self->lock);
-  *status = self->counts;
-  status->last_error = g_strdup (self->counts.last_error);
-  g_mutex_unlock (&self->lock);
   job->request->status = status;
-  status->n_commits = syn_sqlite_file_get_n_commits (self->writer);
-  syn_sqlite_file_get_waiting (self->writer, &status->n_queued, &status->n_queued_bytes);
   done = sqlite3_step (statement) == SQLITE_ROW || fail (job, "measure it");
   status->n_bytes = done ? (guint64) sqlite3_column_int64 (statement, 0) : 0;
   syn_statement_put_back (statement);
+  status->n_records = 0;
+  status->oldest_us = status->newest_us = 0;
   for (guint p = 0; done && p < SYN_N_PARTITIONS; p++)
     {
       guint64 first, last;
@@ -231,7 +311,10 @@ do_status (SynSqliteJournalJob *job)
         status->oldest_us = oldest_us;
       status->newest_us = MAX (status->newest_us, newest_us);
     }
-  return done;
+  for (guint i = 0; done && status->sources != NULL && i < status->sources->len; i++)
+    done = look_up_source (job, status->sources->pdata[i]);
+  status->readers = g_ptr_array_new_with_free_func ((GDestroyNotify) syn_journal_reader_status_free);
+  return done && list_readers (job, status->readers);
 }
 
 /* ---- jobs ---- */

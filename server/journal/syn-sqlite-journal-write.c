@@ -21,7 +21,7 @@ const char *const syn_journal_write_sql[SYN_JW_N_STATEMENTS] = {
   [SYN_JW_BACKWARDS] = "SELECT " SYN_JOURNAL_RECORD_COLUMNS " FROM record WHERE part=?1 ORDER BY seq DESC",
   [SYN_JW_BEYOND] = "SELECT max(seq), max(epoch) FROM checkpoint WHERE part=?1",
   [SYN_JW_FIRST] = "SELECT seq, time_us FROM record WHERE part=?1 ORDER BY seq LIMIT 1",
-  [SYN_JW_REMOVE] = "DELETE FROM record WHERE part=?1 AND seq=?2",
+  [SYN_JW_REMOVE] = "DELETE FROM record WHERE part=?1 AND seq=?2 RETURNING id, source, n, length(bytes)",
   [SYN_JW_PUT_PIECE] = "INSERT OR REPLACE INTO piece (checkpoint, idx, sum, bytes) VALUES (?1, ?2, ?3, ?4)",
   [SYN_JW_PUT_HEAD] = "INSERT INTO checkpoint (" SYN_JOURNAL_CHECKPOINT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
   [SYN_JW_GENERATIONS] = "SELECT id, seq FROM checkpoint WHERE part=?1 AND name=?2 ORDER BY id DESC",
@@ -31,6 +31,10 @@ const char *const syn_journal_write_sql[SYN_JW_N_STATEMENTS] = {
   [SYN_JW_HOLDS] = "SELECT name, seq, sum FROM hold WHERE part=?1",
   [SYN_JW_UNHOLD] = "DELETE FROM hold WHERE part=?1 AND name=?2",
   [SYN_JW_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+  [SYN_JW_FIRST_BATCH] = "SELECT time_us, source FROM record WHERE part=?1 AND kind=2 ORDER BY seq LIMIT 1",
+  [SYN_JW_COUNT] = "SELECT id, part, source, n, length(bytes) FROM record WHERE id>?1 AND id<=?2 ORDER BY id",
+  [SYN_JW_LAST_ID] = "SELECT coalesce(max(id), 0) FROM record",
+  [SYN_JW_OLDEST] = "SELECT time_us FROM record ORDER BY id LIMIT 1",
 };
 
 gboolean
@@ -121,6 +125,7 @@ insert (SynSqliteJournalJob *job, const SynJournalRecord *record, guint32 bytes_
   syn_journal_format_bind_record (statement, job->request->partition, record, bytes_sum);
   done = sqlite3_step (statement) == SQLITE_DONE
          || syn_journal_write_fail (job, "append record %" G_GUINT64_FORMAT " of partition %u", record->sequence, job->request->partition);
+  job->is_inserted = done;
   syn_statement_put_back (statement);
   return done;
 }
@@ -324,8 +329,9 @@ syn_sqlite_journal_run_write (SynSqliteFile *file, SynSqliteJob *base)
 {
   SynSqliteJournalJob *job = (SynSqliteJournalJob *) base;
 
+  job->is_inserted = FALSE;
   if (job->request == NULL)
-    return syn_journal_write_sweep (job);
+    return job->is_count ? syn_journal_write_count (job) : syn_journal_write_sweep (job);
   g_clear_error (&job->request->error);
   switch (job->request->verb)
     {
@@ -355,6 +361,8 @@ count (SynSqliteJournalJob *job)
   SynSqliteJournal *self = job->self;
   SynJournalRequest *request = job->request;
   gboolean appends = request != NULL && (request->verb == SYN_JOURNAL_APPEND || request->verb == SYN_JOURNAL_CLAIM);
+  const GError *error = request != NULL && request->error != NULL ? request->error : job->job.error;
+  gboolean failed = g_error_matches (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE) || g_error_matches (error, SYN_ERROR, SYN_ERROR_INTERNAL);
 
   if (appends && request->error == NULL)
     {
@@ -362,7 +370,12 @@ count (SynSqliteJournalJob *job)
       self->n_unswept += request->record.bytes != NULL ? g_bytes_get_size (request->record.bytes) : 0;
     }
   g_mutex_lock (&self->lock);
-  self->counts.n_trimmed += job->job.error == NULL ? job->n_removed : 0;
+  if (job->job.error == NULL && !failed)
+    {
+      self->counts.n_trimmed += job->n_removed;
+      syn_journal_use_take_job (self, job);
+    }
+  self->counts.n_failures += failed;
   if (appends)
     {
       self->counts.n_appends++;
@@ -373,6 +386,13 @@ count (SynSqliteJournalJob *job)
         self->counts.n_events_appended += request->record.n_events;
     }
   g_mutex_unlock (&self->lock);
+}
+
+static void
+job_free (SynSqliteJournalJob *job)
+{
+  g_clear_pointer (&job->weights, g_array_unref);
+  g_free (job);
 }
 
 /* Submits the next step of what is done in steps. */
@@ -386,6 +406,7 @@ go_on (SynSqliteJournalJob *job)
   if (syn_sqlite_file_submit (job->self->writer, &job->job))
     return TRUE;
   job->n_removed = 0; /* counted */
+  syn_journal_job_clear_weights (job);
   g_set_error (&job->job.error, SYN_ERROR, SYN_ERROR_OVERLOADED, "%s: too much waits to be written",
                syn_sqlite_file_get_path (job->self->writer));
   return FALSE;
@@ -402,12 +423,15 @@ syn_sqlite_journal_write_done (SynSqliteJob *base)
     return;
   if (request == NULL)
     {
-      self->sweeping = FALSE;
-      if (job->job.error != NULL)
-        g_warning ("retention: %s", job->job.error->message);
       count (job);
+      if (job->is_count)
+        syn_journal_use_end_count (self, job->job.error);
+      else
+        self->sweeping = FALSE;
+      if (!job->is_count && job->job.error != NULL)
+        g_warning ("retention: %s", job->job.error->message);
       g_clear_error (&job->job.error);
-      g_free (job);
+      job_free (job);
       return;
     }
   if (job->job.error != NULL)
@@ -426,7 +450,7 @@ syn_sqlite_journal_write_done (SynSqliteJob *base)
     g_array_set_size (self->torn, 0);
   if (request->verb == SYN_JOURNAL_PUT_CHECKPOINT)
     g_clear_pointer (&request->bytes, g_bytes_unref);
-  g_free (job);
+  job_free (job);
   syn_journal_answer (request);
 }
 

@@ -80,6 +80,8 @@ sqlite_free (SynJournal *journal)
   syn_sqlite_file_close (self->reader);
   syn_sqlite_file_close (self->writer);
   g_array_unref (self->torn);
+  g_hash_table_unref (self->rules);
+  g_hash_table_unref (self->uses);
   g_free (self->counts.last_error);
   g_mutex_clear (&self->lock);
   g_free (self);
@@ -124,11 +126,36 @@ open_files (SynSqliteJournal *self, const SynSqliteJournalOptions *options, GErr
   file_options.reads_only = TRUE;
   file_options.after_commit = NULL;
   self->reader = syn_sqlite_file_open (&file_options, error);
-  return self->reader != NULL && prepare (self->reader, syn_journal_read_sql, self->read, SYN_JR_N_STATEMENTS, error)
-         && (self->stepped || (syn_sqlite_file_start (self->writer, error) && syn_sqlite_file_start (self->reader, error)));
+  if (self->reader == NULL || !prepare (self->reader, syn_journal_read_sql, self->read, SYN_JR_N_STATEMENTS, error))
+    return FALSE;
+  syn_journal_use_open (self);
+  return self->stepped || (syn_sqlite_file_start (self->writer, error) && syn_sqlite_file_start (self->reader, error));
 }
 
-static const SynJournalClass sqlite_class = { sqlite_submit, sqlite_step, sqlite_close, sqlite_free };
+static const SynJournalClass sqlite_class = {
+  .submit = sqlite_submit, .step = sqlite_step, .peek = syn_sqlite_journal_peek, .close = sqlite_close, .free = sqlite_free,
+};
+
+static gboolean
+removes_any (const SynJournalRetention *retention)
+{
+  return retention->max_age_ms != 0 || retention->max_bytes != 0 || retention->by_checkpoint;
+}
+
+static void
+take_retention (SynSqliteJournal *self, const SynSqliteJournalOptions *options)
+{
+  self->retention = options->retention;
+  self->max_file_bytes = options->max_file_bytes;
+  self->has_retention = self->max_file_bytes != 0 || removes_any (&self->retention);
+  for (guint i = 0; i < options->n_sources; i++)
+    {
+      const SynJournalSourceRetention *source = &options->sources[i];
+
+      g_hash_table_insert (self->rules, g_strdup (source->source), g_memdup2 (&source->retention, sizeof source->retention));
+      self->has_retention = self->has_retention || removes_any (&source->retention);
+    }
+}
 
 SynJournal *
 syn_sqlite_journal_new (const SynSqliteJournalOptions *options, GError **error)
@@ -138,7 +165,9 @@ syn_sqlite_journal_new (const SynSqliteJournalOptions *options, GError **error)
 
   self->journal.klass = &sqlite_class;
   self->stepped = options->stepped;
-  self->retention = options->retention;
+  self->rules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->uses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  take_retention (self, options);
   self->torn = g_array_new (FALSE, FALSE, sizeof (gint64));
   g_mutex_init (&self->lock);
   return open_files (self, options, error) ? g_steal_pointer (&journal) : NULL;

@@ -11,15 +11,17 @@ G_BEGIN_DECLS
 
 /* What goes by itself. Of each log the newest record stays, and whatever a hold needs. */
 typedef struct {
-  gint64 max_age_ms;      /* records older than the newest of all by more; 0: any age */
-  guint64 max_bytes;      /* used in the file, checkpoints too: the oldest records go until there are no more; 0: any size */
-  gboolean by_checkpoint; /* whatever no hold needs, of logs that have one */
-} SynJournalRetention;
+  const char *source;
+  SynJournalRetention retention;
+} SynJournalSourceRetention;
 
 typedef struct {
   const char *folder;            /* must exist; the silo holds its lock */
   gboolean stepped;              /* no threads: syn_journal_step() does what waits, as one transaction */
-  SynJournalRetention retention; /* zeros: nothing goes by itself */
+  SynJournalRetention retention; /* of each source; zeros: nothing goes by itself */
+  const SynJournalSourceRetention *sources; /* those for which that does not count; copied */
+  guint n_sources;
+  guint64 max_file_bytes;        /* used in the file, checkpoints too: of all sources, the oldest records go until there are no more; 0: any size */
   guint max_requests;            /* 0: SYN_MAX_JOURNAL_REQUESTS */
   gsize max_bytes;               /* 0: SYN_MAX_JOURNAL_QUEUE_BYTES */
   const char *vfs;               /* (nullable): tests break one */

@@ -510,3 +510,21 @@ syn_checkpoints_free (SynCheckpoints *self)
   self->owner = NULL;
   checkpoints_unref (self);
 }
+
+gboolean
+syn_projection_is_reader (SynCatalog *catalog, const char *reader, guint partition)
+{
+  const SynProjectionSpec *spec;
+
+  if (g_str_has_prefix (reader, SYN_SOURCE_GRAIN "/"))
+    {
+      const SynSourceSpec *source = syn_catalog_find_source (catalog, reader + strlen (SYN_SOURCE_GRAIN "/"));
+
+      return source != NULL && source->durable && syn_partition_of (SYN_SOURCE_GRAIN, source->name) == partition;
+    }
+  spec = g_str_has_prefix (reader, SYN_PROJECTION_GRAIN "/") ? syn_catalog_find_projection (catalog, reader + strlen (SYN_PROJECTION_GRAIN "/")) : NULL;
+  for (guint i = 0; spec != NULL && i < spec->n_inputs; i++)
+    if (spec->inputs[i].source->durable && syn_partition_of (SYN_SOURCE_GRAIN, spec->inputs[i].source->name) == partition)
+      return TRUE;
+  return FALSE;
+}

@@ -26,5 +26,8 @@ gboolean syn_projection_resolve (const char *path, const char **type, char **can
 /* Whether the answers to two paths have a key column in common, so that one panel can follow another: equally named, of one type.
  * Errors: as above, and INVALID if not. Any thread. */
 gboolean syn_projection_check_follows (const char *leader, const char *follower, SynCatalog *catalog, GError **error);
+/* Whether a reader of the journal, as its holds and checkpoints call it ("projection/market/quotes", "source/trades"), needs records of @partition by
+ * this catalog. Any thread. */
+gboolean syn_projection_is_reader (SynCatalog *catalog, const char *reader, guint partition);
 
 G_END_DECLS

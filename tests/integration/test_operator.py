@@ -8,7 +8,7 @@ from silo import ROOT, Silo, main
 
 PLAN = {
     "sources": [
-        {"name": "trades", "kind": "http", "fields": {"symbol": "string", "price": "decimal(4)"}},
+        {"name": "trades", "kind": "http", "durable": True, "fields": {"symbol": "string", "price": "decimal(4)"}},
         {"name": "gen", "kind": "simulator", "instruments": 3, "rate": 10},
         {"name": "cpu", "kind": "host", "table": "cpu"},
     ],
@@ -31,7 +31,8 @@ class Metrics(unittest.TestCase):
         words = set(re.findall(r"`([a-z][a-z0-9_]*)`", watch))
         self.assertEqual(names - words, set(), "metrics that docs/operations.md does not name")
         known = names | {"lane", "type", "prefix", "synoptic_", "keep", "on_demand", "on_demand_not_listed", "path", "readers", "beacons",
-                         "polls_waiting", "snapshot_us_total"}
+                         "polls_waiting", "snapshot_us_total",
+                         "source", "error", "journal", "journal_readers", "overloaded"}
         self.assertEqual(words - known, set(), "metrics in docs/operations.md that no silo tells")
 
 

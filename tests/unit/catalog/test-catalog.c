@@ -100,6 +100,35 @@ test_fields (void)
 }
 
 static void
+test_retain (void)
+{
+  static const struct {
+    const char *retain;
+    SynRetainKind kind;
+    gint64 age_us;
+    guint64 bytes;
+  } cases[] = {
+    { "", SYN_RETAIN_DEFAULT, 0, 0 },
+    { ",\"retain\":\"all\"", SYN_RETAIN_ALL, 0, 0 },
+    { ",\"retain\":\"needed\"", SYN_RETAIN_NEEDED, 0, 0 },
+    { ",\"retain\":{\"age\":\"2h\"}", SYN_RETAIN_LIMITS, G_GINT64_CONSTANT (7200000000), 0 },
+    { ",\"retain\":{\"mb\":512,\"age\":\"1d\"}", SYN_RETAIN_LIMITS, G_GINT64_CONSTANT (86400000000), 512u << 20 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text
+        = g_strdup_printf ("{\"sources\":[{\"name\":\"s\",\"kind\":\"http\",\"durable\":true,\"fields\":{\"a\":\"int64\"}%s}]}", cases[i].retain);
+      g_autoptr (SynCatalog) catalog = parse (text);
+      const SynSourceSpec *source = syn_catalog_get_source (catalog, 0);
+
+      g_assert_cmpint (source->retain, ==, cases[i].kind);
+      g_assert_cmpint (source->retain_age_us, ==, cases[i].age_us);
+      g_assert_cmpuint (source->retain_bytes, ==, cases[i].bytes);
+    }
+}
+
+static void
 test_file (void)
 {
   static const struct {
@@ -515,6 +544,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/catalog/empty", test_empty);
   g_test_add_func ("/catalog/fields", test_fields);
+  g_test_add_func ("/catalog/retain", test_retain);
   g_test_add_func ("/catalog/file", test_file);
   g_test_add_func ("/catalog/file-columns", test_file_columns);
   g_test_add_func ("/catalog/simulator", test_simulator);

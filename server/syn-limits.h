@@ -105,14 +105,16 @@
 #define SYN_MAX_HTTP_CONNECTIONS 8192
 #define SYN_MAX_VIEWS_PER_CONNECTION 1024
 #define SYN_MAX_HELD_POLLS 200000            /* per lane */
-#define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token, and not answered yet */
+#define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token or for what the lane has no snapshot of, and not answered yet */
 #define SYN_MAX_UPLOAD_BYTES (256u << 20)    /* bodies being received, together; above: OVERLOADED */
 #define SYN_MAX_BEACONS 100000               /* per lane: different questions at a time; above: OVERLOADED */
 #define SYN_MAX_BASES 8                      /* older snapshots that a beacon keeps as bases of deltas */
 #define SYN_MAX_BASE_BYTES (16u << 20)       /* of those, together, but for the first */
 #define SYN_MAX_LANE_BASE_BYTES (128u << 20) /* of all beacons of a lane: past it the oldest goes, and its readers get full snapshots */
 #define SYN_MAX_STATUS_ENTRIES 100           /* on-demand projections that /v1/status lists; those beyond are counted */
-#define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for */
+#define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for, more or less */
+#define SYN_RETRY_CROWD 5000                 /* so many polls refused by a lane in a second, and the next are asked for a second more */
+#define SYN_RETRY_MAX_MS 10000               /* up to this, more or less */
 #define SYN_HOLD_DEFAULT_MS 10000
 #define SYN_HOLD_MAX_MS 30000
 #define SYN_STALL_MS 60000                   /* a connection that takes no byte of a pending answer for so long is closed */

@@ -42,6 +42,8 @@ struct _SynBeaconSet {
   gboolean drained;      /* no poll is taken any more */
   gboolean ended;        /* the lane is gone */
   guint n_initial, n_held;
+  guint n_refused;       /* since: */
+  gint64 refused_since_ms;
   guint max_initial, max_held, max_beacons; /* the limits; tests lower them */
   GRand *rand;           /* (owned) */
   GQueue bases;          /* of all beacons, the oldest first */
@@ -100,6 +102,8 @@ SynAnswer syn_beacon_answer (SynBeacon *self, SynWaiter *waiter, GError **error)
 
 /* The set, for beacons. */
 void syn_waiter_make_ready (SynWaiter *waiter, SynWaiterState state);
+/* What it asks for is there by now: it is one that is held. */
+void syn_waiter_count_as_held (SynWaiter *waiter);
 SynBeaconSet *syn_beacon_set_ref (SynBeaconSet *self);
 void syn_beacon_set_unref (SynBeaconSet *self);
 

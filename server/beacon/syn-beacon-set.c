@@ -133,10 +133,31 @@ syn_beacon_set_for_lane (SynLane *lane)
 
 /* ---- counting who waits ---- */
 
+/* New is a poll without a token, and one for what this lane has no snapshot of: it may have a grain activated, a checkpoint read, a question
+ * computed. The others only wait, and cost their record. Each kind has a limit of its own, so that a crowd that comes
+ * back at once cannot push out who waits already, nor the other way round. */
 static guint *
 counter_of (SynBeaconSet *self, SynWaiter *waiter)
 {
-  return replica_token_equal (waiter->token, REPLICA_TOKEN_NONE) ? &self->n_initial : &self->n_held;
+  return waiter->is_new ? &self->n_initial : &self->n_held;
+}
+
+static gboolean
+is_new (SynBeacon *beacon, ReplicaToken token)
+{
+  return beacon == NULL || beacon->snapshot == NULL || replica_token_equal (token, REPLICA_TOKEN_NONE);
+}
+
+void
+syn_waiter_count_as_held (SynWaiter *waiter)
+{
+  SynBeaconSet *set = waiter->beacon->set;
+
+  if (!waiter->is_new)
+    return;
+  waiter->is_new = FALSE;
+  set->n_initial--;
+  set->n_held++;
 }
 
 static void
@@ -170,13 +191,25 @@ take_out (SynWaiter *waiter)
 
 /* ---- answering ---- */
 
+/* Half to one and a half of a time: who is refused together must not come back together. The time grows with how many are refused in a
+ * second, so that whoever comes back comes at a rate that can be served, however large the crowd. */
 static guint
 retry_ms (SynBeaconSet *self, const GError *error)
 {
+  gint64 now_ms = syn_lane_now_ms (self->lane);
+  guint base_ms = SYN_RETRY_MS;
+
   if (error->domain != SYN_ERROR || (error->code != SYN_ERROR_OVERLOADED && error->code != SYN_ERROR_UNAVAILABLE))
     return 0;
-  /* Half to one and a half of it: who is refused together must not come back together. */
-  return (guint) g_rand_int_range (self->rand, SYN_RETRY_MS / 2, SYN_RETRY_MS + SYN_RETRY_MS / 2);
+  if (now_ms - self->refused_since_ms >= SYN_RETRY_MS)
+    {
+      self->refused_since_ms = now_ms;
+      self->n_refused = 0;
+    }
+  base_ms *= 1 + self->n_refused / SYN_RETRY_CROWD;
+  base_ms = MIN (base_ms, SYN_RETRY_MAX_MS);
+  self->n_refused++;
+  return (guint) g_rand_int_range (self->rand, (gint32) base_ms / 2, (gint32) (base_ms + base_ms / 2));
 }
 
 static SynAnswer
@@ -398,19 +431,22 @@ choose_beacon (SynBeaconSet *self, SynWaiter *waiter, const char *path)
  * @token: the snapshot it holds, or none
  * @hold_ms: how long it may wait; more than %SYN_HOLD_MAX_MS is taken as that; 0: answered as soon as it is known
  *
- * While more than %SYN_MAX_HELD_POLLS polls with a token, or %SYN_MAX_INITIAL_POLLS without one, wait on this lane, the
- * answer is OVERLOADED.
+ * While %SYN_MAX_INITIAL_POLLS new polls wait on this lane (without a token, or for what it has no snapshot of), another is answered
+ * OVERLOADED; while %SYN_MAX_HELD_POLLS others do, another of those is.
  */
 void
 syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, ReplicaToken token, guint hold_ms, SynWaiterFunc func)
 {
-  gboolean initial = replica_token_equal (token, REPLICA_TOKEN_NONE);
-  gboolean full = initial ? self->n_initial >= self->max_initial : self->n_held >= self->max_held;
+  /* Before anything is resolved or made. A spelling that is not known counts as new. */
+  SynBeacon *known = path != NULL ? g_hash_table_lookup (self->by_raw, path) : waiter->beacon;
+  gboolean full;
 
   g_return_if_fail (waiter->pprev == NULL);
   g_return_if_fail (!self->ended);
   waiter->func = func;
   waiter->token = token;
+  waiter->is_new = is_new (known, token);
+  full = waiter->is_new ? self->n_initial >= self->max_initial : self->n_held >= self->max_held;
   if (full || self->drained)
     {
       /* The path is not looked at, only kept for the next time. */
@@ -421,6 +457,7 @@ syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, Re
       return;
     }
   choose_beacon (self, waiter, path);
+  waiter->is_new = is_new (waiter->beacon, token);
   count_in (waiter);
   if (waiter->beacon->type == NULL)
     syn_waiter_make_ready (waiter, SYN_WAITER_READY_ERROR);

@@ -161,6 +161,8 @@ answer_all (SynBeacon *self)
       if (waiter->state == SYN_WAITER_DUE
           || (self->snapshot != NULL && !replica_token_equal (waiter->token, token)))
         syn_waiter_make_ready (waiter, SYN_WAITER_READY);
+      else if (self->snapshot != NULL)
+        syn_waiter_count_as_held (waiter);
     }
 }
 

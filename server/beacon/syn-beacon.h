@@ -28,6 +28,7 @@ struct _SynWaiter {
   SynTimer timer;
   SynWaiterFunc func;
   guint state : 8; /* the beacons' own */
+  guint is_new : 1; /* likewise: counted among the polls that something must be made for */
   guint takes_deltas : 1; /* set before a poll: the beacon keeps bases for it */
 };
 G_STATIC_ASSERT (sizeof (SynWaiter) <= 128);

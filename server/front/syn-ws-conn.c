@@ -2,8 +2,8 @@
 /* A WebSocket connection on its lane: its bytes in and out, and its end.
  *
  * While an answer is on its way out, nothing is read: a client that does not take what it asked for cannot
- * ask for more, so that what is queued for it is bounded by what it asked, without a count. (Polls that are
- * parked already may still be answered behind it, one each.) An idle connection owns no buffer: bytes are
+ * ask for more, so that what is queued for it is one answer, without a count. (Of polls that are parked already
+ * an answer without a snapshot may come behind it, one each; snapshots wait for their turn: syn-ws-view.c.) An idle connection owns no buffer: bytes are
  * read into the lane's scratch, sent from the snapshot's own memory, and only what is left over of either is
  * kept.
  *
@@ -360,6 +360,8 @@ syn_ws_conn_event (SynWsConn *self, guint32 events)
               process_pending (self);
               if (self->state == SYN_WS_OPEN && self->out == NULL)
                 set_interest (self, EPOLLIN);
+              if (self->out == NULL)
+                syn_ws_conn_pay (self);
             }
         }
       return;

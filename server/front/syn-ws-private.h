@@ -46,6 +46,7 @@ struct _SynWsView
   SynWsConn *conn;
   guint32 id;
   guint8 accept; /* of the last poll: REPLICA_WIRE_ACCEPT_… */
+  guint8 is_owed; /* its answer came while another was on its way out: asked for again once that is gone */
 };
 
 struct _SynWsConn
@@ -60,6 +61,8 @@ struct _SynWsConn
   guint8 *pending;          /* (owned) (nullable): came, and is not done with */
   SynWsOut *out, *out_last; /* (owned) (nullable) */
   guint32 pending_bytes;
+  guint16 n_owed;   /* of its views */
+  guint16 next_owed; /* where the search goes on: no view is passed over for ever */
   guint8 state;
 };
 
@@ -113,6 +116,8 @@ void syn_ws_conn_free (SynWsConn *self); /* dropped before */
 void syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length);
 void syn_ws_conn_cancel_views (SynWsConn *self);
 void syn_ws_conn_free_views (SynWsConn *self);
+/* Nothing is on its way out: asks for the next answer that is owed. */
+void syn_ws_conn_pay (SynWsConn *self);
 /* Answers UNAVAILABLE to what is parked. */
 void syn_ws_conn_excuse_views (SynWsConn *self);
 

@@ -90,6 +90,19 @@ send_snapshot (SynWsView *self, ReplicaSnapshot *snapshot)
   syn_ws_conn_send (self->conn, frame, n + sizeof head, body);
 }
 
+/* ---- owing ----
+ *
+ * A snapshot that is ready while another answer is still on its way out is not queued behind it: the view is owed one, and it is the
+ * beacon's newest that it gets when its turn has come. So a connection that does not read holds one answer, however many views it has, and
+ * however many snapshots are made meanwhile; and what it gets in the end is not what was new when it stopped. */
+
+static void
+set_owed (SynWsView *self, gboolean is_owed)
+{
+  self->conn->n_owed = (guint16) (self->conn->n_owed + is_owed - self->is_owed);
+  self->is_owed = (guint8) is_owed;
+}
+
 /* ---- waiting ---- */
 
 static gboolean
@@ -102,10 +115,16 @@ static void
 answered (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const GError *error, guint retry_ms)
 {
   SynWsView *self = (SynWsView *) waiter;
+  SynWsConn *conn = self->conn;
 
   switch (answer)
     {
     case SYN_ANSWER_SNAPSHOT:
+      if (conn->out != NULL)
+        {
+          set_owed (self, TRUE);
+          return;
+        }
       send_snapshot (self, snapshot);
       break;
     case SYN_ANSWER_UNCHANGED:
@@ -116,6 +135,25 @@ answered (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const 
       send_error (self->conn, self->id, syn_http_error_code (error), error->message, retry_ms);
       break;
     }
+  if (conn->out == NULL)
+    syn_ws_conn_pay (conn);
+}
+
+void
+syn_ws_conn_pay (SynWsConn *self)
+{
+  guint at = self->next_owed < self->n_views ? self->next_owed : 0;
+  SynWsView *view;
+
+  if (self->n_owed == 0 || self->state != SYN_WS_OPEN)
+    return;
+  while (!self->views[at]->is_owed)
+    at = at + 1 < self->n_views ? at + 1 : 0;
+  view = self->views[at];
+  self->next_owed = (guint16) (at + 1);
+  set_owed (view, FALSE);
+  /* Without a hold: there is something newer than its token already. */
+  syn_beacon_set_poll (self->lane->beacons, &view->waiter, NULL, view->waiter.token, 0, answered);
 }
 
 /* ---- the table ---- */
@@ -168,6 +206,7 @@ add_view (SynWsConn *conn, guint32 id)
 static void
 free_view (SynWsView *self)
 {
+  set_owed (self, FALSE);
   syn_waiter_withdraw (&self->waiter);
   g_free (self);
 }
@@ -207,7 +246,10 @@ handle_poll (SynWsConn *conn, const ReplicaWirePoll *poll, const char *path_text
 
   syn_metric_add (lane->lane, syn_ws_metrics.polls, 1);
   if (view != NULL)
-    syn_waiter_cancel (&view->waiter);
+    {
+      syn_waiter_cancel (&view->waiter);
+      set_owed (view, FALSE);
+    }
   if (poll->path_bytes > 0)
     {
       wrong = check_path (path_text, poll->path_bytes);
@@ -284,6 +326,8 @@ syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length)
       syn_metric_add (self->lane->lane, syn_ws_metrics.protocol_errors, 1);
       syn_ws_conn_close (self, SYN_WS_CLOSE_PROTOCOL, wrong);
     }
+  else if (self->out == NULL)
+    syn_ws_conn_pay (self); /* the view that was being paid may have been taken away */
 }
 
 /* ---- all of a connection ---- */
@@ -292,7 +336,10 @@ void
 syn_ws_conn_cancel_views (SynWsConn *self)
 {
   for (guint i = 0; i < self->n_views; i++)
-    syn_waiter_cancel (&self->views[i]->waiter);
+    {
+      syn_waiter_cancel (&self->views[i]->waiter);
+      set_owed (self->views[i], FALSE);
+    }
 }
 
 void
@@ -300,9 +347,10 @@ syn_ws_conn_excuse_views (SynWsConn *self)
 {
   for (guint i = 0; i < self->n_views && self->state == SYN_WS_OPEN; i++)
     {
-      if (!is_waiting (self->views[i]))
+      if (!is_waiting (self->views[i]) && !self->views[i]->is_owed)
         continue;
       syn_waiter_cancel (&self->views[i]->waiter);
+      set_owed (self->views[i], FALSE);
       send_error (self, self->views[i]->id, SYN_ERROR_UNAVAILABLE, "the silo is going away", SYN_RETRY_MS);
     }
 }

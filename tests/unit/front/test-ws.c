@@ -3,6 +3,7 @@
 #include "front-fixture.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "replica-delta.h"
@@ -609,6 +610,122 @@ test_slow_reader (Fixture *f, gconstpointer data)
   close_client (f, client);
 }
 
+/* ---- a thousand that do not read ---- */
+
+#define N_DEAF 1000
+#define N_DEAF_VIEWS 4
+
+/* What all connections hold back, in bytes: their heads, and each body once. */
+typedef struct {
+  gsize bytes;
+  guint n_outs, max_outs, n_bodies, n_conns;
+} Held;
+
+static Held
+count_held (Fixture *f)
+{
+  g_autoptr (GHashTable) bodies = g_hash_table_new (NULL, NULL);
+  Held held = { 0 };
+
+  for (guint i = 0; i < syn_silo_get_n_lanes (f->silo); i++)
+    for (SynWsConn *conn = syn_ws_lane_get (syn_silo_get_lane (f->silo, i))->conns; conn != NULL; conn = conn->next)
+      {
+        guint n = 0;
+
+        held.n_conns++;
+        for (SynWsOut *out = conn->out; out != NULL; out = out->next, n++)
+          {
+            held.bytes += sizeof *out + out->head_bytes;
+            if (out->body != NULL && g_hash_table_add (bodies, out->body))
+              held.bytes += g_bytes_get_size (out->body);
+          }
+        held.n_outs += n;
+        held.max_outs = MAX (held.max_outs, n);
+      }
+  held.n_bodies = g_hash_table_size (bodies);
+  return held;
+}
+
+/* A connection whose server's end takes little before it is full. */
+static Client *
+open_deaf (Fixture *f, guint index)
+{
+  Client *self = g_new0 (Client, 1);
+  int pair[2], small = 4096;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), ==, 0);
+  setsockopt (pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  self->fd = pair[1];
+  self->in = g_byte_array_new ();
+  syn_ws_lane_give (syn_silo_get_lane (f->silo, index % syn_silo_get_n_lanes (f->silo)), pair[0], NULL);
+  return self;
+}
+
+/* The next frame is a snapshot, for whichever view. */
+static void
+assert_snapshot_on (Fixture *f, Client *self, guint n_rows)
+{
+  guint8 first = 0;
+  g_autoptr (GBytes) payload = take_frame (f, self, &first);
+  g_autoptr (GBytes) body = NULL;
+  g_autoptr (ReplicaSnapshot) snapshot = NULL;
+
+  g_assert_nonnull (payload);
+  g_assert_cmphex (*(const guint8 *) g_bytes_get_data (payload, NULL), ==, REPLICA_WIRE_SNAPSHOT);
+  body = g_bytes_new_from_bytes (payload, sizeof (ReplicaWireSnapshotHead), g_bytes_get_size (payload) - sizeof (ReplicaWireSnapshotHead));
+  snapshot = replica_snapshot_new_from_bytes (body, NULL);
+  g_assert_nonnull (snapshot);
+  g_assert_cmpuint (replica_snapshot_get_n_rows (snapshot), ==, n_rows);
+}
+
+/* Each costs the one answer that it asked for, whatever its views and however many snapshots come; in the end the newest is what it gets, and who
+ * takes nothing is closed. */
+static void
+test_deaf_crowd (Fixture *f, gconstpointer data)
+{
+  g_autofree Client **clients = g_new (Client *, N_DEAF);
+  struct rlimit limit;
+  gsize body;
+  Held held;
+
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = MIN (limit.rlim_max, 2 * N_DEAF + 200);
+  setrlimit (RLIMIT_NOFILE, &limit);
+  fixture_publish_snapshot (f, 1);
+  for (guint i = 0; i < N_DEAF; i++)
+    {
+      clients[i] = open_deaf (f, i);
+      for (guint view = 1; view <= N_DEAF_VIEWS; view++)
+        send_poll (f, clients[i], view, "quotes", fixture_token (f), 30000);
+    }
+  g_assert_cmpuint (count_waiting (f), ==, N_DEAF * N_DEAF_VIEWS);
+  for (guint i = 0; i < 20; i++)
+    {
+      fixture_publish_snapshot (f, 20000 + i);
+      held = count_held (f);
+      g_assert_cmpuint (held.n_conns, ==, N_DEAF);
+      g_assert_cmpuint (held.n_outs, ==, N_DEAF);
+      g_assert_cmpuint (held.max_outs, ==, 1);
+      g_assert_cmpuint (held.n_bodies, ==, 1);
+      body = 20000 * 8 + 4096;
+      g_assert_cmpuint (held.bytes, <, body + N_DEAF * (sizeof (SynWsOut) + 64));
+      fixture_advance (f, 1000);
+    }
+  g_assert_cmpuint (count_waiting (f), ==, 0); /* nor does it keep polls of theirs */
+  /* One wakes up: what was on its way, then the newest for the others. */
+  assert_snapshot_on (f, clients[7], 20000);
+  for (guint i = 1; i < N_DEAF_VIEWS; i++)
+    assert_snapshot_on (f, clients[7], 20019);
+  assert_nothing (f, clients[7]);
+  /* The others are closed when their time is over. */
+  fixture_advance (f, SYN_STALL_MS);
+  held = count_held (f);
+  g_assert_cmpuint (held.n_conns, ==, 1);
+  g_assert_cmpuint (held.bytes, ==, 0);
+  for (guint i = 0; i < N_DEAF; i++)
+    close_client (f, clients[i]);
+}
+
 static void
 test_stalled_reader (Fixture *f, gconstpointer data)
 {
@@ -830,6 +947,7 @@ main (int argc, char **argv)
   ADD ("fragments", test_fragments);
   ADD ("slow-reader", test_slow_reader);
   ADD ("stalled-reader", test_stalled_reader);
+  ADD ("deaf-crowd", test_deaf_crowd);
   ADD ("leaving", test_leaving);
   ADD ("half-a-message", test_half_a_message);
   ADD ("linger", test_linger);

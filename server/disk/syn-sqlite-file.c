@@ -77,18 +77,79 @@ error_code (int result)
     }
 }
 
+/* The last that the system said of the log, or else of the file itself; it stays. */
+static int
+find_errno (SynSqliteFile *self)
+{
+  sqlite3_file *log = NULL;
+  int system_errno = 0;
+
+  if (sqlite3_file_control (self->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log != NULL && log->pMethods != NULL)
+    log->pMethods->xFileControl (log, SQLITE_FCNTL_LAST_ERRNO, &system_errno);
+  if (system_errno == 0)
+    sqlite3_file_control (self->db, NULL, SQLITE_FCNTL_LAST_ERRNO, &system_errno);
+  return system_errno;
+}
+
+/* A disk that cannot be read (EIO) is to SQLite a file that is damaged. Who takes it for that may let go of what is there when the disk is well
+ * again; so once the system has said EIO of this file, its damage is not believed until it is opened again. */
+static gboolean
+is_read_error (SynSqliteFile *self, int result)
+{
+  return (result & 0xff) == SQLITE_IOERR || ((result & 0xff) == SQLITE_CORRUPT && find_errno (self) == EIO);
+}
+
+gboolean
+syn_sqlite_file_is_read_error (SynSqliteFile *self)
+{
+  return is_read_error (self, sqlite3_extended_errcode (self->db));
+}
+
+/* SQLite's message is the same for all. */
+static const char *
+io_verb (int result)
+{
+  switch (result)
+    {
+    case SQLITE_IOERR_READ:
+    case SQLITE_IOERR_SHORT_READ:
+    case SQLITE_IOERR_FSTAT:
+      return " reading";
+    case SQLITE_IOERR_WRITE:
+    case SQLITE_IOERR_TRUNCATE:
+    case SQLITE_IOERR_SHMSIZE:
+      return " writing";
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+      return " flushing";
+    default:
+      return "";
+    }
+}
+
 void
 syn_sqlite_file_set_error (SynSqliteFile *self, GError **error, const char *what)
 {
-  int result = sqlite3_extended_errcode (self->db);
-  int system_errno = sqlite3_system_errno (self->db);
-  gboolean is_system = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN;
+  int result = sqlite3_extended_errcode (self->db), system_errno = 0;
+  const char *said = sqlite3_errmsg (self->db);
 
-  if (is_system && system_errno != 0)
-    g_set_error (error, SYN_ERROR, error_code (result), "%s: cannot %s: %s (%s)", self->path, what, sqlite3_errmsg (self->db),
+  if ((result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN)
+    {
+      system_errno = sqlite3_system_errno (self->db);
+      if (system_errno == 0) /* it is not kept of a commit's failure */
+        system_errno = find_errno (self);
+    }
+  else if (is_read_error (self, result))
+    {
+      said = "disk I/O error, or the file is damaged";
+      system_errno = find_errno (self);
+      result = SQLITE_IOERR;
+    }
+  if (system_errno != 0)
+    g_set_error (error, SYN_ERROR, error_code (result), "%s: cannot %s: %s%s (%s)", self->path, what, said, io_verb (result),
                  g_strerror (system_errno));
   else
-    g_set_error (error, SYN_ERROR, error_code (result), "%s: cannot %s: %s", self->path, what, sqlite3_errmsg (self->db));
+    g_set_error (error, SYN_ERROR, error_code (result), "%s: cannot %s: %s%s", self->path, what, said, io_verb (result));
 }
 
 gboolean

@@ -63,7 +63,9 @@ const char *syn_sqlite_file_get_path (SynSqliteFile *self);
 sqlite3_stmt *syn_sqlite_file_prepare (SynSqliteFile *self, const char *sql, GError **error);
 /* "PATH: cannot WHAT: reason", with the code that SQLite's last error stands for. */
 void syn_sqlite_file_set_error (SynSqliteFile *self, GError **error, const char *what);
-/* The same into @job; FALSE, for `return`. */
+/* Whether SQLite's last error is the disk's: what is in the file may be sound. */
+gboolean syn_sqlite_file_is_read_error (SynSqliteFile *self);
+/* The error above into @job; FALSE, for `return`. */
 gboolean syn_sqlite_file_fail (SynSqliteFile *self, SynSqliteJob *job, const char *what);
 guint64 syn_sqlite_file_get_n_commits (SynSqliteFile *self); /* any thread */
 

@@ -139,14 +139,16 @@ do_read (SynSqliteJournalJob *job)
 
 /* ---- checkpoints ---- */
 
+/* *@unread: the disk could not be read, which is no damage. */
 static GBytes *
-read_generation (SynSqliteJournalJob *job, const SynJournalCheckpoint *head, char **fault)
+read_generation (SynSqliteJournalJob *job, const SynJournalCheckpoint *head, char **fault, gboolean *unread)
 {
   sqlite3_stmt *statement = job->self->read[SYN_JR_PIECES];
   GBytes *bytes;
 
   sqlite3_bind_int64 (statement, 1, head->id);
   bytes = syn_journal_format_read_pieces (statement, head, fault);
+  *unread = *unread || (bytes == NULL && syn_sqlite_file_is_read_error (job->self->reader));
   syn_statement_put_back (statement);
   return bytes;
 }
@@ -159,7 +161,7 @@ pass_over (SynSqliteJournalJob *job, GString *note, sqlite3_stmt *statement, con
                           job->request->name, (gint64) sqlite3_column_int64 (statement, 4), fault);
 }
 
-/* The newest that is whole. */
+/* The newest that is whole; an older one also when the disk does not give the newer one out. */
 static gboolean
 do_get (SynSqliteJournalJob *job)
 {
@@ -167,7 +169,7 @@ do_get (SynSqliteJournalJob *job)
   sqlite3_stmt *statement = job->self->read[SYN_JR_CHECKPOINTS];
   g_autoptr (GString) note = g_string_new (NULL);
   guint n_damaged = 0;
-  gboolean done;
+  gboolean done, unread = FALSE;
   int result;
 
   request->epoch = request->sequence = 0;
@@ -181,7 +183,7 @@ do_get (SynSqliteJournalJob *job)
       g_autoptr (SynJournalCheckpoint) head = syn_journal_format_read_checkpoint (statement, &fault);
 
       if (head != NULL)
-        request->bytes = read_generation (job, head, &fault);
+        request->bytes = read_generation (job, head, &fault, &unread);
       if (request->bytes == NULL)
         {
           n_damaged++;
@@ -196,7 +198,9 @@ do_get (SynSqliteJournalJob *job)
   syn_statement_put_back (statement);
   if (note->len > 0)
     request->note = g_strdup (note->str);
-  if (done && request->bytes == NULL && n_damaged > 1) /* after a single one, all records are still there */
+  if (done && request->bytes == NULL && unread)
+    syn_journal_fail (request, SYN_ERROR_UNAVAILABLE, "%s", note->str); /* ask again: nobody is to begin anew because of it */
+  else if (done && request->bytes == NULL && n_damaged > 1) /* after a single one, all records are still there */
     syn_journal_fail (request, SYN_ERROR_INTERNAL, "%s", note->str);
   return done;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The embedded journal: group commit, what is on disk, what is wrong with it, what the disk refuses, what retention takes. */
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -529,6 +530,38 @@ test_read_error (Journal *self, gconstpointer data)
   g_assert_cmpuint (good.records->len, ==, 4);
 }
 
+/* What SQLite makes of EIO: damage. Whichever read it is, nobody is told that a checkpoint is damaged, or that there is none. */
+static void
+test_unreadable_checkpoint (Journal *self, gconstpointer data)
+{
+  guint64 epoch;
+  gboolean got_one = FALSE;
+
+  epoch = journal_fill (self, 0, 3);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_auto (Reply) put = journal_put (self, 0, "p", epoch, 2 + i, "state", -1);
+
+      g_assert_no_error (put.error);
+    }
+  for (guint left = 0; !got_one; left++)
+    {
+      g_auto (Reply) bad = { 0 }, good = { 0 };
+
+      g_assert_cmpuint (left, <, 100);
+      journal_reopen (self, &(SynSqliteJournalOptions){ .vfs = BROKEN_VFS });
+      broken_vfs = (BrokenVfs){ .read_result = SQLITE_IOERR_CORRUPTFS, .last_errno = EIO, .n_reads_left = left };
+      bad = journal_get (self, 0, "p");
+      got_one = bad.bytes != NULL;
+      if (!got_one)
+        assert_error_says (bad.error, SYN_ERROR_UNAVAILABLE, self->path, "");
+      broken_vfs = (BrokenVfs){ 0 };
+      good = journal_get (self, 0, "p");
+      g_assert_no_error (good.error);
+      g_assert_cmpuint (good.sequence, ==, 3);
+    }
+}
+
 static void
 test_read_only_folder (Journal *self, gconstpointer data)
 {
@@ -797,6 +830,7 @@ main (int argc, char **argv)
     { "full", test_full },
     { "io-error", test_io_error },
     { "read-error", test_read_error },
+    { "unreadable-checkpoint", test_unreadable_checkpoint },
     { "read-only-folder", test_read_only_folder },
     { "retention-age", test_retention_age },
     { "retention-bytes", test_retention_bytes },

@@ -160,8 +160,11 @@ broken_close (sqlite3_file *file)
 static int
 broken_read (sqlite3_file *file, void *buffer, int n, sqlite3_int64 offset)
 {
-  if (broken_vfs.read_result != SQLITE_OK && !((BrokenFile *) file)->is_log)
-    return broken_vfs.read_result;
+  if (broken_vfs.read_result != SQLITE_OK && !((BrokenFile *) file)->is_log && broken_vfs.n_reads_left-- == 0)
+    {
+      broken_vfs.n_reads_left = 0;
+      return broken_vfs.read_result;
+    }
   return CALL (file, xRead, buffer, n, offset);
 }
 
@@ -220,6 +223,11 @@ broken_reserved (sqlite3_file *file, int *result)
 static int
 broken_control (sqlite3_file *file, int op, void *argument)
 {
+  if (op == SQLITE_FCNTL_LAST_ERRNO && broken_vfs.last_errno != 0)
+    {
+      *(int *) argument = broken_vfs.last_errno;
+      return SQLITE_OK;
+    }
   return CALL (file, xFileControl, op, argument);
 }
 

@@ -39,7 +39,9 @@ typedef struct {
   int write_result;    /* what writes return; SQLITE_OK: they are done */
   int sync_result;
   int read_result;     /* of the database, not of its log */
+  int last_errno;      /* what the system said, as far as SQLite can know */
   gboolean read_only;  /* the folder: files can be opened to read, none can be made */
+  guint n_reads_left;  /* these are done before read_result counts */
   guint n_writes_left; /* these are done before write_result counts */
   gint unsynced;       /* writes to a log since its last flush */
 } BrokenVfs;

@@ -4,9 +4,16 @@ again until it is acknowledged, pollers that look at the tokens, and what has to
 
 import http.client
 import json
+import os
 import random
+import shutil
+import tempfile
 import threading
 import time
+
+from silo import Silo, until
+
+ALL = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6")) >= 100  # meson's long setup
 
 CATALOG = {
     "sources": [{"name": "orders", "kind": "http", "durable": True,
@@ -185,3 +192,53 @@ def check_all(test, silo, publishers, quick=False):
     sequence = status_of(silo)["sequence"]
     test.assertEqual(sequence, sum(p.acknowledged for p in publishers), "numbers have gaps")
     return sequence
+
+
+class History:
+    """A data folder as after some lives, and what was acknowledged in them: two checkpoints, and a log that is about to be moved into the file;
+    in the long setup also records that retention may remove. Made once, for all with these `args`."""
+
+    made = {}
+    FULL_LOG_BYTES = 16 << 20  # the journal's is moved when it is so large
+    LIFE = 10                  # requests
+
+    def __init__(self, catalogs, args):
+        self.folder = tempfile.mkdtemp(prefix="synoptic-history-")
+        self.publishers = []
+        with Silo(*catalogs, data=self.folder, args=args) as silo:
+            self.first(silo)
+            silo.stop()
+            silo.start()
+            self.life(silo)
+            if ALL:  # two checkpoints in one life: from then on there is something that retention may remove
+                n = 2 * len(CATALOG["projections"])
+                until(lambda: self.life(silo) or silo.metric("synoptic_checkpoints_total") >= n, 90, "checkpoints", 1)
+            silo.stop()
+            silo.start()
+            while os.path.getsize(os.path.join(self.folder, "journal.db-wal")) < self.FULL_LOG_BYTES - (600 << 10):
+                self.life(silo)
+            silo.kill()
+
+    def first(self, silo):
+        self.life(silo)
+
+    def life(self, silo):
+        number = len(self.publishers)
+        publisher = Publisher(silo.port, number, number + 1, self.LIFE, f"h{number}")
+        publisher.run()
+        if publisher.fault:
+            raise publisher.fault
+        self.publishers.append(publisher)
+
+    @classmethod
+    def get(cls, *catalogs, args=()):
+        if cls not in cls.made:
+            cls.made[cls] = cls(catalogs, args)
+        return cls.made[cls]
+
+    @classmethod
+    def forget(cls):
+        """At the end of all tests."""
+        for history in cls.made.values():
+            shutil.rmtree(history.folder, ignore_errors=True)
+        cls.made.clear()

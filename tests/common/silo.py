@@ -47,6 +47,13 @@ def program(name, variable):
     return found[-1]
 
 
+def free_port():
+    """For one that is told before it starts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Answer:
     """What an HTTP request got: status, headers (case-insensitive), body as bytes."""
 
@@ -171,6 +178,16 @@ class Silo:
             self.status = self.process.wait()
             self.process = None
 
+    def end(self, timeout=STOP_TIMEOUT_S):
+        """SIGTERM; the exit status, also of one that has ended before."""
+        process, self.process = self.process, None
+        process.terminate()
+        try:
+            self.status = process.wait(timeout)
+        finally:
+            process.kill()
+        return self.status
+
     def clean(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -220,6 +237,14 @@ class Silo:
         headers = {"Content-Type": content_type} if content_type is not None else {}
         return self.request("POST", f"/v1/sources/{source}/events", events, headers, timeout)
 
+    def metric(self, name):
+        """The sum over its labels."""
+        lines = self.get("/metrics").text.splitlines()
+        values = [float(line.rsplit(None, 1)[1]) for line in lines if line.split("{")[0].split()[0] == name]
+        if not values:
+            raise AssertionError(f"there is no metric {name}")
+        return sum(values)
+
     def rows(self, path):
         """The rows of a projection, as dicts by column name."""
         answer = self.get("/v1/projections/" + path)
@@ -253,13 +278,13 @@ class Silo:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 
-def until(condition, timeout=30, what="the condition"):
+def until(condition, timeout=30, what="the condition", every_s=0.02):
     """Waits for condition() to hold (for what has no event to wait for)."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {timeout} s")
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 class _TapResult(unittest.TestResult):

@@ -7,22 +7,19 @@ SYNOPTIC_FAULT_ROUNDS of 100 or more (meson's long setup): every point of both, 
 """
 
 import collections
-import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import unittest
 from http.client import HTTPException
 
-from durable import CATALOG, Poller, Publisher, check_all, reached
+from durable import ALL, CATALOG, History, Poller, Publisher, check_all, reached
 from faultdisk import FaultDisk
-from silo import Silo, main, program, until
+from silo import Silo, free_port, main, program, until
 
-ALL = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6")) >= 100
 SEED = 20260729
 DESK = {
     "sources": [
@@ -39,15 +36,9 @@ DESK = {
         {"name": "escalated", "from": "escalations", "key": ["symbol"], "columns": {"times": "count()"}},
     ],
 }
-ARGS = ["--module", program("alert.so", "SYNOPTIC_ALERT_MODULE"), "--retain-age", "1s"]
-FULL_LOG_BYTES = 16 << 20  # the journal's is moved when it is so large
+ARGS = ["--module", program("alert.so", "SYNOPTIC_ALERT_MODULE")]
+TRIM = ["--retain-age", "1s"]
 N_REQUESTS = 4
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def alerts(silo):
@@ -63,54 +54,16 @@ def raise_alert(silo, symbol):
     return False
 
 
-def end(silo):
-    """SIGTERM; the status, also of one that had ended before."""
-    process, silo.process = silo.process, None
-    process.terminate()
-    try:
-        return process.wait(60)
-    finally:
-        process.kill()
+class DeskHistory(History):
+    """With an alert that has escalated since."""
 
-
-class History:
-    """A data folder as after some lives, and what was acknowledged in them. Made once."""
-
-    made = None
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="synoptic-history-")
-        self.publishers = []
-        with Silo(CATALOG, DESK, data=self.folder, args=ARGS) as silo:
-            self.life(silo, 10)
-            raise_alert(silo, "SOON")
-            silo.stop()
-            silo.start()
-            self.life(silo, 10)
-            silo.stop()
-            silo.start()
-            while os.path.getsize(os.path.join(self.folder, "journal.db-wal")) < FULL_LOG_BYTES - (600 << 10):
-                self.life(silo, 5)
-            silo.kill()
-
-    def life(self, silo, n_requests):
-        who = f"h{len(self.publishers)}"
-        publisher = Publisher(silo.port, 0, SEED + len(self.publishers), n_requests, who)
-        publisher.run()
-        if publisher.fault:
-            raise publisher.fault
-        self.publishers.append(publisher)
-
-    @classmethod
-    def get(cls):
-        if cls.made is None:
-            cls.made = cls()
-        return cls.made
+    def first(self, silo):
+        super().first(silo)
+        raise_alert(silo, "SOON")
 
 
 def tearDownModule():
-    if History.made is not None:
-        shutil.rmtree(History.made.folder, ignore_errors=True)
+    DeskHistory.forget()
 
 
 class Run:
@@ -129,7 +82,7 @@ class Run:
         if self.history is not None:
             disk.start_with(self.history.folder)
         port = free_port()
-        silo = Silo(CATALOG, DESK, data=disk.folder, listen=f"127.0.0.1:{port}", args=ARGS, env=disk.env, start=False)
+        silo = Silo(CATALOG, DESK, data=disk.folder, listen=f"127.0.0.1:{port}", args=ARGS + TRIM, env=disk.env, start=False)
         old = self.history.publishers if self.history is not None else []
         publishers = [Publisher(port, n, SEED + n, N_REQUESTS) for n in range(2)]
         pollers = [Poller(port, path) for path in ("totals", "by_last_digit")]
@@ -176,7 +129,7 @@ class Run:
                 reached(silo, "all", lambda rows: rows and rows[0]["n"] == sum(p.acknowledged for p in publishers))
         except (OSError, HTTPException, AssertionError):  # it is not there any more, or else this is no good
             until(lambda: silo.process.poll() is not None, what="the end that explains this")
-        self.ended(end(silo))
+        self.ended(silo.end())
 
     def ended(self, status):
         self.hit = status == -signal.SIGKILL
@@ -204,7 +157,7 @@ class WritePoints(unittest.TestCase):
         chance = random.Random(SEED)
         ways = ["before", "after", "power", "torn", "lost"]
         done = n_hit = 0
-        for history in (History.get(), None):
+        for history in (DeskHistory.get(CATALOG, DESK, args=ARGS), None):
             run = Run(self, history, {"mode": "count"})
             self.assertFalse(run.go())
             counted = collections.Counter(f"{kind} {name}" for kind, name, _ in run.points)
@@ -240,7 +193,7 @@ class WritePoints(unittest.TestCase):
         self.each(None)
 
     def test_history(self):
-        self.each(History.get())
+        self.each(DeskHistory.get(CATALOG, DESK, args=ARGS))
 
     def test_twice(self):
         """Killed somewhere, and then the power fails somewhere: what the second one found and nobody had flushed is lost, too."""

@@ -100,6 +100,15 @@
 #define SYN_MAX_CHECKPOINT_BYTES (1u << 30)      /* above: TOO_LARGE */
 #define SYN_MAX_CHECKPOINT_PIECE_BYTES (512u << 10)
 
+/* edges */
+#define SYN_MAX_CHAIN 8                          /* silos above one another, this one included; an edge that would be one more does not connect */
+#define SYN_MAX_CHAIN_IDS 64                     /* in a Synoptic-Chain header; above: INVALID */
+#define SYN_MAX_UPSTREAM_PATHS 1000              /* that an edge follows at a time: views of its one connection; above: OVERLOADED */
+#define SYN_MAX_UPSTREAM_REQUESTS 64             /* of HTTP at a time; more wait */
+#define SYN_MAX_UPSTREAM_ANSWER_BYTES (64u << 20) /* of one of those; above: TOO_LARGE */
+#define SYN_LIST_FRESH_MS 1000                   /* a list of the upstream's that is not older is given as it is */
+#define SYN_LIST_REFRESH_MS 60000                /* and fetched so often, asked for or not */
+
 /* front */
 #define SYN_MAX_CONNECTIONS 100000
 #define SYN_MAX_HTTP_CONNECTIONS 8192

@@ -4,6 +4,7 @@
 #include "syn-beacon.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "syn-upstream-path.h"
 
 /* The beacons of a lane from the inside: the set (who may wait, who is answered when: syn-beacon-set.c) and one beacon (what it
  * knows, when it asks the owner: syn-beacon.c). All on the lane's thread. */
@@ -73,6 +74,7 @@ struct _SynBeacon {
   guint n_bases;
   gsize base_bytes;
   gint64 base_asked_ms; /* when somebody last polled who takes deltas */
+  SynUpstreamPath *upward; /* (owned) (nullable): where its owner is a silo beacon: how old what it holds is */
   SynWaiter *waiting;
   guint n_waiters;   /* in @waiting, and in the set's ready list */
   guint n_readers;   /* waiters that remember it: those, and the ones that are between two polls */

@@ -465,6 +465,16 @@ syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, Re
     syn_beacon_park (waiter->beacon, waiter, MIN (hold_ms, SYN_HOLD_MAX_MS));
 }
 
+guint
+syn_waiter_get_age_ms (SynWaiter *waiter)
+{
+  SynBeacon *beacon = waiter->beacon;
+
+  if (beacon == NULL || beacon->upward == NULL)
+    return 0;
+  return syn_upstream_path_get_age_ms (beacon->upward, syn_lane_now_ms (beacon->set->lane));
+}
+
 void
 syn_waiter_cancel (SynWaiter *waiter)
 {

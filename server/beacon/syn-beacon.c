@@ -11,7 +11,8 @@
  * two holds, with what it holds, and asks no more. Readers over HTTP let go with each answer and come back with a new waiter: for
  * so long (SYN_BEACON_REPOLL_MS) a withdrawal beside them takes nothing back.
  *
- * Tokens only go forward: a snapshot that is not newer than the one held is refused, as an error.
+ * Tokens only go forward: a snapshot that is not newer than the one held is refused, as an error. (At an edge within an epoch: what the upstream's
+ * address leads to may have become another silo.) There, when the upstream is away, who does not hold the last snapshot is given it all the same: with its age.
  *
  * Runs on its lane. Rejected: answering from an old snapshot while asking (a reader would be shown the past as the present),
  * a second poll beside the held one to ask for freshness (two polls to keep apart). */
@@ -19,6 +20,7 @@
 
 #include "syn-beacon-private.h"
 #include "syn-error.h"
+#include "syn-silo-beacon.h"
 
 static void ask (SynBeacon *self, SynBeaconPoll poll);
 
@@ -40,6 +42,8 @@ syn_beacon_new (SynBeaconSet *set, const char *type, char *path)
   self->path = path;
   if (type != NULL)
     self->name = g_strconcat (type, "/", path, NULL);
+  if (type != NULL && g_str_equal (type, SYN_SILO_BEACON_GRAIN))
+    self->upward = syn_upstream_path_get (syn_silo_beacons_get_paths (syn_lane_get_silo (set->lane)), path);
   return self;
 }
 
@@ -69,6 +73,7 @@ syn_beacon_unref (SynBeacon *self)
   g_clear_pointer (&self->snapshot, replica_snapshot_unref);
   g_clear_error (&self->error);
   g_clear_pointer (&self->aliases, g_ptr_array_unref);
+  g_clear_pointer (&self->upward, syn_upstream_path_unref);
   g_free (self->path);
   g_free (self->name);
   syn_beacon_set_unref (self->set);
@@ -138,13 +143,37 @@ held_token (SynBeacon *self)
   return self->snapshot != NULL ? replica_snapshot_get_token (self->snapshot) : REPLICA_TOKEN_NONE;
 }
 
+/* Whether its owner may answer with @token now. */
+static gboolean
+follows (SynBeacon *self, ReplicaToken token)
+{
+  ReplicaToken held = held_token (self);
+
+  return is_newer (token, held) || (self->upward != NULL && token.epoch != held.epoch);
+}
+
+/* At an edge, when its upstream is away, the last snapshot is still good for those who do not have it. */
+static gboolean
+is_last_word (SynBeacon *self, const GError *error)
+{
+  return self->upward != NULL && self->snapshot != NULL
+         && !(error->domain == SYN_ERROR
+              && (error->code == SYN_ERROR_NOT_FOUND || error->code == SYN_ERROR_INVALID || error->code == SYN_ERROR_TOO_LARGE));
+}
+
 static void
 fail_all (SynBeacon *self, const GError *error)
 {
+  gboolean keeps = is_last_word (self, error);
+
   g_clear_error (&self->error);
   self->error = g_error_copy (error);
   while (self->waiting != NULL)
-    syn_waiter_make_ready (self->waiting, SYN_WAITER_READY_ERROR);
+    {
+      gboolean lacks = keeps && !replica_token_equal (self->waiting->token, held_token (self));
+
+      syn_waiter_make_ready (self->waiting, lacks ? SYN_WAITER_READY : SYN_WAITER_READY_ERROR);
+    }
 }
 
 /* Those whose token the snapshot differs from, and those whose hold was over. */
@@ -188,8 +217,7 @@ poll_reply (gpointer payload, const GError *error, gpointer user_data)
   self->poll = SYN_BEACON_QUIET;
   if (!self->alive)
     return;
-  if (error == NULL && snapshot != NULL && self->snapshot != NULL
-      && !is_newer (replica_snapshot_get_token (snapshot), held_token (self)))
+  if (error == NULL && snapshot != NULL && self->snapshot != NULL && !follows (self, replica_snapshot_get_token (snapshot)))
     {
       char held[REPLICA_TOKEN_TEXT_MAX], given[REPLICA_TOKEN_TEXT_MAX];
 

@@ -4,7 +4,7 @@
 #include "syn-silo.h"
 #include "synoptic-poll.h"
 
-/* Lane beacons: the replica of a projection nearest to its readers. All polls of one lane for one path hang on one beacon, which
+/* Lane beacons: the replica of a projection nearest to its readers. (At an edge its owner is a silo beacon: syn-silo-beacon.h.) All polls of one lane for one path hang on one beacon, which
  * holds the newest snapshot and has at most one poll of its own outstanding at the owner: a snapshot crosses to the lane
  * once however many wait. Born of the first poll, gone two holds after the last. */
 
@@ -44,6 +44,8 @@ SynBeaconSet *syn_beacon_set_for_lane (SynLane *lane);
 void syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *path, ReplicaToken token, guint hold_ms, SynWaiterFunc func);
 /* For an answer with a snapshot, from within its function: the one that the poll named, when it is still there. (transfer none) (nullable) */
 ReplicaSnapshot *syn_waiter_get_base (SynWaiter *waiter);
+/* From within its SynWaiterFunc: how long ago it was known that the answer is the newest there is; 0, but at an edge. */
+guint syn_waiter_get_age_ms (SynWaiter *waiter);
 void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
 /* Cancel, and let go of the beacon: before the waiter's memory goes. Its reader may well come back with another waiter. */
 void syn_waiter_forget (SynWaiter *waiter);

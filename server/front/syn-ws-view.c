@@ -37,6 +37,7 @@ send_unchanged (SynWsView *self)
 {
   guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWireUnchanged)];
   ReplicaWireUnchanged message = { .type = REPLICA_WIRE_UNCHANGED,
+                                   .age_10ms = (guint16) MIN (syn_waiter_get_age_ms (&self->waiter) / 10, G_MAXUINT16),
                                    .view = self->id,
                                    .epoch = self->waiter.token.epoch,
                                    .serial = self->waiter.token.serial };
@@ -79,9 +80,11 @@ send_snapshot (SynWsView *self, ReplicaSnapshot *snapshot)
   const ReplicaForm *form = choose_form (self, snapshot);
   GBytes *body = form->bytes;
   gsize size = g_bytes_get_size (body);
-  ReplicaWireSnapshotHead head = {
-    .type = REPLICA_WIRE_SNAPSHOT, .form = form->form, .view = self->id, .body_bytes = (guint32) size
-  };
+  ReplicaWireSnapshotHead head = { .type = REPLICA_WIRE_SNAPSHOT,
+                                   .form = form->form,
+                                   .view = self->id,
+                                   .body_bytes = (guint32) size,
+                                   .age_ms = syn_waiter_get_age_ms (&self->waiter) };
   guint n = syn_ws_frame_head (frame, SYN_WS_OPCODE_BINARY, sizeof head + size);
 
   memcpy (frame + n, &head, sizeof head);

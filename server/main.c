@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "syn-beacon.h"
+#include "syn-chain.h"
 #include "syn-front.h"
 #include "syn-limits.h"
 #include "syn-modules.h"
@@ -24,6 +25,7 @@
 #include "syn-request-filters.h"
 #include "syn-source.h"
 #include "syn-sqlite-store.h"
+#include "syn-upstream.h"
 
 #define MAX_LANES 256
 #define LANE_PER_CORE G_MININT /* --lanes was not given */
@@ -34,6 +36,7 @@ typedef struct {
   char **modules; /* (owned) (nullable) */
   char *data_dir;
   char *listen;
+  char *upstream; /* (owned) (nullable) */
   SynRetainOptions retain;
   int n_lanes;
   gboolean check;
@@ -75,6 +78,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "A module with grains or aggregates (may be repeated)", "FILE" },
     { "data", 'd', 0, G_OPTION_ARG_FILENAME, &options->data_dir,
       "The data folder; made when missing, used by one silo at a time", "DIR" },
+    { "upstream", 'u', 0, G_OPTION_ARG_STRING, &options->upstream,
+      "Serve what another silo serves, instead of a catalog", "URL" },
     { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
     { "lanes", 0, 0, G_OPTION_ARG_INT, &options->n_lanes, "Threads (one per core)", "N" },
     { "retain-age", 0, 0, G_OPTION_ARG_STRING, &options->retain.age,
@@ -98,11 +103,15 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       g_ptr_array_add (options->catalogs, g_strdup ((*argv)[i]));
   if (options->version)
     return TRUE;
-  if (options->catalogs->len == 0)
+  if (options->upstream != NULL && options->catalogs->len > 0)
+    return usage_error (error, "--upstream serves what another silo serves: give it without --catalog");
+  if (options->upstream != NULL && (options->modules != NULL || options->check))
+    return usage_error (error, "--upstream goes with neither --module nor --check");
+  if (options->upstream == NULL && options->catalogs->len == 0)
     return usage_error (error, "no catalog: give --catalog FILE");
   if (options->n_lanes != LANE_PER_CORE && (options->n_lanes < 1 || options->n_lanes > MAX_LANES))
     return usage_error (error, "--lanes takes a number from 1 to 256");
-  if (!options->check && options->data_dir == NULL)
+  if (!options->check && options->upstream == NULL && options->data_dir == NULL)
     return usage_error (error, "no data folder: give --data DIR");
   g_ptr_array_add (options->catalogs, NULL);
   return TRUE;
@@ -111,6 +120,7 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
 static void
 clear_options (Options *options)
 {
+  g_free (options->upstream);
   g_free (options->retain.age);
   g_ptr_array_unref (options->catalogs);
   g_strfreev (options->modules);
@@ -219,29 +229,47 @@ signal_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* What a silo with a catalog serves. */
+static gboolean
+add_rooms (SynSilo *silo, const Options *options, SynModules *modules, SynCatalog *catalog, GError **error)
+{
+  const SynSqliteStoreOptions store_options = { .folder = options->data_dir };
+  SynStore *store = syn_sqlite_store_new (&store_options, error); /* the silo holds the folder's lock */
+
+  if (store == NULL)
+    return FALSE;
+  syn_silo_set_store (silo, store);
+  syn_chain_install (silo, NULL);
+  if (!syn_open_journal (silo, catalog, options->data_dir, &options->retain, error))
+    return FALSE;
+  syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
+  syn_projections_register (silo, catalog);
+  syn_sources_register (silo, catalog);
+  syn_modules_register (modules, silo);
+  return TRUE;
+}
+
+/* And what an edge serves: nothing of its own, so nothing of it is kept but its number of starts, where there is a folder. */
+static gboolean
+add_upstream (SynSilo *silo, const Options *options, GError **error)
+{
+  syn_chain_install (silo, options->upstream);
+  return syn_upstream_new (silo, options->upstream, error) != NULL;
+}
+
 static int
 serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *catalog, GError **error)
 {
   SynSiloOptions silo_options = { .n_lanes = (guint) MAX (options->n_lanes, 0), .data_dir = options->data_dir };
-  const SynSqliteStoreOptions store_options = { .folder = options->data_dir };
   g_autoptr (SynSilo) silo = syn_silo_new (&silo_options, error);
-  SynStore *store;
   g_autofree char *authority = NULL;
   guint term, interrupt;
 
   if (silo == NULL)
     return EXIT_FAILURE;
   daemon->silo = silo;
-  store = syn_sqlite_store_new (&store_options, error); /* the silo holds the folder's lock */
-  if (store == NULL)
+  if (options->upstream != NULL ? !add_upstream (silo, options, error) : !add_rooms (silo, options, modules, catalog, error))
     return EXIT_FAILURE;
-  syn_silo_set_store (silo, store);
-  if (!syn_open_journal (silo, catalog, options->data_dir, &options->retain, error))
-    return EXIT_FAILURE;
-  syn_beacons_set_resolver (silo, syn_projection_resolve, catalog);
-  syn_projections_register (silo, catalog);
-  syn_sources_register (silo, catalog);
-  syn_modules_register (modules, silo);
   syn_silo_add_metrics_filter (silo);
   syn_silo_add_log_filter (silo);
   if (!syn_silo_start (silo, g_main_context_default (), error))
@@ -249,6 +277,8 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
   daemon->front = syn_front_new (silo, catalog, options->listen != NULL ? options->listen : "127.0.0.1:7878", &authority, error);
   if (daemon->front == NULL)
     return EXIT_FAILURE;
+  if (options->upstream != NULL)
+    syn_upstream_start (syn_upstream_get (silo));
 
   term = g_unix_signal_add (SIGTERM, signal_cb, daemon);
   interrupt = g_unix_signal_add (SIGINT, signal_cb, daemon);
@@ -300,7 +330,10 @@ run (Options *options, int argc, char **argv, GError **error)
   for (char **file = options->modules; file != NULL && *file != NULL; file++)
     if (!syn_modules_load (modules, *file, error))
       return EXIT_FAILURE;
-  catalog = syn_catalog_load_with ((const char *const *) options->catalogs->pdata, syn_modules_get_served (modules), error);
+  if (options->upstream != NULL)
+    catalog = syn_catalog_parse ("--upstream", ".", "{}", -1, error);
+  else
+    catalog = syn_catalog_load_with ((const char *const *) options->catalogs->pdata, syn_modules_get_served (modules), error);
   if (catalog == NULL || !check_panels (catalog, error))
     return EXIT_FAILURE;
   if (options->check)

@@ -28,6 +28,7 @@ static const Row rows[] = {
   { SYN_FAULT_NOT_ACCEPTABLE, 406, "not-acceptable", FALSE },
   { SYN_FAULT_MEDIA_TYPE, 415, "unsupported-media-type", FALSE },
   { SYN_FAULT_UPGRADE, 426, "upgrade-required", FALSE },
+  { SYN_FAULT_LOOP, 508, "loop", FALSE },
 };
 
 static const Row *

@@ -17,6 +17,7 @@ typedef enum
   SYN_FAULT_NOT_ACCEPTABLE,
   SYN_FAULT_MEDIA_TYPE,
   SYN_FAULT_UPGRADE,
+  SYN_FAULT_LOOP,
 } SynFault;
 
 /* The code of an error as it goes out: one of another domain than ours (the same numbers in libreplica's) is

@@ -134,6 +134,7 @@ syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest)
   GString *text = g_string_new (NULL);
   g_autoptr (GBytes) body = NULL;
 
+  syn_http_edge_note_metrics (http);
   syn_http_append_metric_head (text, "synoptic_build_info", "gauge", "The version that runs; always 1.");
   g_string_append (text, "synoptic_build_info{version=\"" SYNOPTIC_VERSION "\"} 1\n");
   syn_http_append_metric (text, "synoptic_ready", "gauge", "Whether /readyz says yes.",

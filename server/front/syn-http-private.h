@@ -17,12 +17,14 @@
 G_BEGIN_DECLS
 
 typedef struct _SynHttpRequest SynHttpRequest;
+typedef struct _SynHttpEdge SynHttpEdge;
 
 struct _SynHttp
 {
   SynSilo *silo;
   SynCatalog *catalog;
   SynLane *lane;
+  SynHttpEdge *edge;   /* (owned) (nullable): NULL: this silo has no upstream */
   SoupServer *server;  /* (owned) */
   int keep_alive_fd;   /* the far end of the listener that libsoup believes in */
   SynHttpConns *conns; /* (owned) */
@@ -55,11 +57,28 @@ void syn_http_upgrade (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest);
 
+/* ---- an edge (syn-http-edge.c) ---- */
+
+/* NULL: it is none. */
+SynHttpEdge *syn_http_edge_new (SynHttp *http);
+void syn_http_edge_free (SynHttpEdge *self);
+/* Answers with one of the upstream's lists: @path is its own. */
+void syn_http_edge_list (SynHttp *http, SoupServerMessage *msg, const char *path);
+/* Passes on what was published, and what comes back. */
+void syn_http_edge_publish (SynHttp *http, SoupServerMessage *msg, GBytes *body, gsize counted);
+/* `"upstream":{…},` */
+void syn_http_edge_append_status (SynHttp *http, GString *json);
+/* The edge's numbers into the front lane's metrics. */
+void syn_http_edge_note_metrics (SynHttp *http);
+gboolean syn_http_edge_was_reached (SynHttp *http);
+
 /* ---- answers ---- */
 
 void syn_http_respond (SoupServerMessage *msg, guint status, const char *content_type, GBytes *body);
 void syn_http_respond_text (SoupServerMessage *msg, guint status, const char *text);
 void syn_http_respond_json (SoupServerMessage *msg, GString *json); /* takes @json; not to be cached */
+/* How old what is answered is. */
+void syn_http_set_age (SoupServerMessage *msg, gint64 age_s);
 /* `[{"name":…,"type":…},…]` */
 void syn_http_append_columns (GString *json, const SynSchema *schema);
 
@@ -78,6 +97,8 @@ void syn_http_append_metric (GString *text, const char *name, const char *type, 
 /* @code: a SynError or a SynFault. @place: (nullable), for what was published. */
 void syn_http_respond_error (
     SoupServerMessage *msg, int code, const char *message, guint retry_ms, const SynReadPlace *place);
+/* What syn-chain.h says of an edge that asks. */
+void syn_http_respond_chain_error (SoupServerMessage *msg, const GError *error);
 /* Answers with an error while the rest of the request still comes, and ends the connection: what comes is not
  * read into memory. */
 void syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *message);

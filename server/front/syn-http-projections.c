@@ -67,8 +67,14 @@ append_spec (GString *json, const SynProjectionSpec *spec)
 void
 syn_http_projections (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
-  GString *json = g_string_new ("{\"projections\":[");
+  GString *json;
 
+  if (http->edge != NULL)
+    {
+      syn_http_edge_list (http, msg, "/v1/projections");
+      return;
+    }
+  json = g_string_new ("{\"projections\":[");
   for (guint i = 0; i < syn_catalog_get_n_projections (http->catalog); i++)
     {
       if (i > 0)
@@ -122,21 +128,24 @@ poll_finish (Poll *self)
 }
 
 static void
-set_snapshot_headers (SoupServerMessage *msg, ReplicaToken token)
+set_snapshot_headers (Poll *self, ReplicaToken token)
 {
-  SoupMessageHeaders *headers = soup_server_message_get_response_headers (msg);
+  SoupMessageHeaders *headers = soup_server_message_get_response_headers (self->request.msg);
+  guint age_s = syn_waiter_get_age_ms (&self->waiter) / 1000;
   char text[REPLICA_TOKEN_TEXT_MAX];
   g_autofree char *tag = g_strdup_printf ("\"%s\"", replica_token_format (token, text));
 
   soup_message_headers_replace (headers, "ETag", tag);
   soup_message_headers_replace (headers, "Vary", "Accept");
   soup_message_headers_replace (headers, "Cache-Control", "no-cache");
+  if (age_s > 0)
+    syn_http_set_age (self->request.msg, age_s);
 }
 
 static void
 respond_unchanged (Poll *self, ReplicaToken token)
 {
-  set_snapshot_headers (self->request.msg, token);
+  set_snapshot_headers (self, token);
   syn_http_respond (self->request.msg, SOUP_STATUS_NOT_MODIFIED, NULL, NULL);
 }
 
@@ -169,7 +178,7 @@ respond_snapshot (Poll *self, ReplicaSnapshot *snapshot)
       syn_http_respond_error (self->request.msg, SYN_ERROR_TOO_LARGE, message, 0, NULL);
       return;
     }
-  set_snapshot_headers (self->request.msg, replica_snapshot_get_token (snapshot));
+  set_snapshot_headers (self, replica_snapshot_get_token (snapshot));
   syn_http_respond (self->request.msg, SOUP_STATUS_OK, syn_form_content_type (self->form), body);
 }
 

@@ -8,11 +8,11 @@
 
 /* ---- answers ---- */
 
-/* libsoup 3.2 has no word for 426. */
+/* libsoup 3.2 has no word for 426, and none for 508. */
 static const char *
 phrase_of (guint status)
 {
-  return status == 426 ? "Upgrade Required" : soup_status_get_phrase (status);
+  return status == 426 ? "Upgrade Required" : status == 508 ? "Loop Detected" : soup_status_get_phrase (status);
 }
 
 void
@@ -75,6 +75,16 @@ syn_http_respond_error (
 }
 
 void
+syn_http_respond_chain_error (SoupServerMessage *msg, const GError *error)
+{
+  int code = error->code == SYN_ERROR_CONFLICT ? (int) SYN_FAULT_LOOP : error->code;
+
+  syn_http_respond_error (msg, code, error->message, SYN_RETRY_MS, NULL);
+  /* An edge that asks for a WebSocket sees nothing of the body: this is for its log. */
+  soup_server_message_set_status (msg, syn_http_error_status (code), error->message);
+}
+
+void
 syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *message)
 {
   SynHttpConn *conn = syn_http_conn_of (msg);
@@ -101,6 +111,14 @@ syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *m
   fd = syn_http_stream_take_fd (syn_http_conn_get_stream (conn)); /* @conn is freed */
   stolen = soup_server_message_steal_connection (msg);
   syn_http_conns_linger (http->conns, fd, answer->str, answer->len);
+}
+
+void
+syn_http_set_age (SoupServerMessage *msg, gint64 age_s)
+{
+  g_autofree char *text = g_strdup_printf ("%" G_GINT64_FORMAT, age_s);
+
+  soup_message_headers_replace (soup_server_message_get_response_headers (msg), "Age", text);
 }
 
 void

@@ -72,6 +72,18 @@ got_chunk (SoupServerMessage *msg, GBytes *chunk, gpointer user_data)
   g_byte_array_append (self->bytes, data, (guint) length);
 }
 
+static Upload *
+await_body (SynHttp *http, SoupServerMessage *msg, goffset length)
+{
+  Upload *upload = g_new0 (Upload, 1);
+
+  upload->http = http;
+  upload->bytes = g_byte_array_sized_new ((guint) CLAMP (length, 0, (goffset) RESERVE_BYTES));
+  g_object_set_data_full (G_OBJECT (msg), upload_key, upload, upload_free);
+  g_signal_connect (msg, "got-chunk", G_CALLBACK (got_chunk), upload);
+  return upload;
+}
+
 /* Who numbers requests says who he is, and the other way round. NULL: that is well. */
 static const char *
 check_producer (SoupMessageHeaders *headers, const char **producer, guint64 *number)
@@ -124,6 +136,12 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
       syn_http_respond_error (msg, SYN_FAULT_FORBIDDEN, "pages of other hosts may not publish here", 0, NULL);
       return;
     }
+  if (http->edge != NULL)
+    {
+      /* All that is to be said of it, its owner says. */
+      await_body (http, msg, length);
+      return;
+    }
   if (name == NULL || syn_catalog_find_source (http->catalog, name) == NULL)
     {
       message = describe_unknown (http->catalog, name != NULL ? name : rest);
@@ -160,15 +178,11 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
       syn_http_respond_error (msg, SYN_ERROR_INVALID, wrong, 0, NULL);
       return;
     }
-  upload = g_new0 (Upload, 1);
+  upload = await_body (http, msg, length);
   upload->producer = g_strdup (producer);
   upload->number = number;
-  upload->http = http;
   upload->format = format;
   upload->key = g_steal_pointer (&name);
-  upload->bytes = g_byte_array_sized_new ((guint) CLAMP (length, 0, (goffset) RESERVE_BYTES));
-  g_object_set_data_full (G_OBJECT (msg), upload_key, upload, upload_free);
-  g_signal_connect (msg, "got-chunk", G_CALLBACK (got_chunk), upload);
 }
 
 /* ---- the answer ---- */
@@ -215,18 +229,28 @@ void
 syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
   Upload *upload = g_object_get_data (G_OBJECT (msg), upload_key);
-  SynPublish *publish = g_new0 (SynPublish, 1);
-  Publish *self = g_new0 (Publish, 1);
+  g_autoptr (GBytes) body = g_byte_array_free_to_bytes (g_steal_pointer (&upload->bytes));
+  gsize counted = upload->counted;
+  SynPublish *publish;
+  Publish *self;
   SynCall call;
 
-  publish->body = g_byte_array_free_to_bytes (g_steal_pointer (&upload->bytes));
+  upload->counted = 0;
+  g_signal_handlers_disconnect_by_data (msg, upload);
+  if (http->edge != NULL)
+    {
+      g_object_set_data (G_OBJECT (msg), upload_key, NULL);
+      syn_http_edge_publish (http, msg, body, counted);
+      return;
+    }
+  publish = g_new0 (SynPublish, 1);
+  publish->body = g_steal_pointer (&body);
   publish->format = upload->format;
   publish->producer = g_steal_pointer (&upload->producer);
   publish->number = upload->number;
+  self = g_new0 (Publish, 1);
   self->key = g_steal_pointer (&upload->key);
-  self->counted = upload->counted;
-  upload->counted = 0;
-  g_signal_handlers_disconnect_by_data (msg, upload);
+  self->counted = counted;
   g_object_set_data (G_OBJECT (msg), upload_key,
                      NULL); /* the message may outlive the front, which an upload must not */
   call = (SynCall){

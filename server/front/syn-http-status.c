@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "syn-projection.h"
+#include "syn-silo-beacon.h"
 #include "syn-silo-journal.h"
 #include "syn-source.h"
 #include "syn-process.h"
@@ -121,6 +122,7 @@ append_silo (GString *json, Report *self)
                           (int) getpid (), syn_silo_get_incarnation (silo),
                           (double) (g_get_real_time () - syn_silo_get_started_us (silo)) / G_USEC_PER_SEC,
                           self->request.http->ready ? "true" : "false");
+  syn_http_edge_append_status (self->request.http, json);
   g_string_append_printf (json, "\"projections\":%u,\"screens\":%u,",
                           syn_catalog_get_n_projections (self->catalog),
                           syn_catalog_get_n_screens (self->catalog));
@@ -278,7 +280,7 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
   if (whole)
     {
       self->waiting++;
-      syn_beacons_list (http->silo, SYN_QUERY_GRAIN, SYN_MAX_STATUS_ENTRIES, beacons_said, self);
+      syn_beacons_list (http->silo, http->edge != NULL ? SYN_SILO_BEACON_GRAIN : SYN_QUERY_GRAIN, SYN_MAX_STATUS_ENTRIES, beacons_said, self);
     }
   report_got_one (self);
 }
@@ -292,7 +294,10 @@ syn_http_status (SynHttp *http, SoupServerMessage *msg, const char *rest)
 void
 syn_http_sources (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
-  report (http, msg, FALSE);
+  if (http->edge != NULL)
+    syn_http_edge_list (http, msg, "/v1/sources");
+  else
+    report (http, msg, FALSE);
 }
 
 /* ---- the small ones ---- */
@@ -303,6 +308,11 @@ syn_http_screens (SynHttp *http, SoupServerMessage *msg, const char *rest)
   gsize length;
   const char *json = syn_catalog_get_screens_json (http->catalog, &length);
 
+  if (http->edge != NULL)
+    {
+      syn_http_edge_list (http, msg, "/v1/screens");
+      return;
+    }
   syn_http_respond_json (msg, g_string_new_len (json, (gssize) length));
 }
 
@@ -315,7 +325,9 @@ syn_http_healthz (SynHttp *http, SoupServerMessage *msg, const char *rest)
 void
 syn_http_readyz (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
-  if (http->ready && !http->draining)
+  if (http->ready && !http->draining && !syn_http_edge_was_reached (http))
+    syn_http_respond_text (msg, SOUP_STATUS_SERVICE_UNAVAILABLE, "the upstream was not reached yet\n");
+  else if (http->ready && !http->draining)
     syn_http_respond_text (msg, SOUP_STATUS_OK, "ready\n");
   else
     syn_http_respond_text (msg, SOUP_STATUS_SERVICE_UNAVAILABLE,

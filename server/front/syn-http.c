@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "replica-wire.h"
+#include "syn-chain.h"
 #include "syn-ws-lane.h"
 
 typedef struct
@@ -107,6 +109,21 @@ find_route (SynHttp *self, SoupServerMessage *msg, char **rest)
   return NULL;
 }
 
+/* An edge says who asks: it must not be one that is above this silo. (The WebSocket's handshake looks by itself.) */
+static gboolean
+comes_from_below (SynHttp *self, SoupServerMessage *msg)
+{
+  const char *header = soup_message_headers_get_list (soup_server_message_get_request_headers (msg), SYN_CHAIN_HEADER);
+  SynChain *chain = syn_chain_get (self->silo);
+  g_autoptr (GError) error = NULL;
+
+  if (header == NULL || chain == NULL || strcmp (g_uri_get_path (soup_server_message_get_uri (msg)), REPLICA_WIRE_ENDPOINT) == 0
+      || syn_chain_check (chain, header, &error))
+    return TRUE;
+  syn_http_respond_chain_error (msg, error);
+  return FALSE;
+}
+
 /* ---- what libsoup tells ---- */
 
 /* The head of a request is there. An answer that is set here goes out instead of the handler's, after the
@@ -134,6 +151,8 @@ early (
                               NULL);
       return;
     }
+  if (!comes_from_below (self, msg))
+    return;
   if (length > (goffset) SYN_MAX_BODY_BYTES)
     {
       g_autofree char *message =
@@ -232,6 +251,7 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
   self->refused = syn_metric_register (SYN_METRIC_COUNTER, "http_refused_total",
                                        "Connections closed unserved, for a limit was reached.");
   syn_ws_register_metrics ();
+  self->edge = syn_http_edge_new (self);
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));
   self->conns = syn_http_conns_new (self->lane);
   /* raw-paths: a projection's path goes on as it was written. */
@@ -268,6 +288,7 @@ syn_http_free (SynHttp *self)
       if (request->gone != NULL)
         request->gone (request);
     }
+  g_clear_pointer (&self->edge, syn_http_edge_free);
   g_signal_handlers_disconnect_by_data (self->server, self);
   soup_server_disconnect (self->server);
   syn_http_conns_free (self->conns);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "replica-wire.h"
+#include "syn-chain.h"
 #include "syn-ws-lane.h"
 
 #define FIRST_BYTES_MAX (64u << 10) /* more than libsoup's buffer ever holds */
@@ -68,6 +69,26 @@ refuse_upgrade (SoupServerMessage *msg, const char *message)
   syn_http_respond_error (msg, SYN_FAULT_UPGRADE, message, 0, NULL);
 }
 
+/* An edge is told which silos are above it. */
+static gboolean
+admit (SynHttp *http, SoupServerMessage *msg)
+{
+  const char *header = soup_message_headers_get_list (soup_server_message_get_request_headers (msg), SYN_CHAIN_HEADER);
+  SynChain *chain = syn_chain_get (http->silo);
+  g_autofree char *answer = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (header == NULL || chain == NULL)
+    return TRUE;
+  if (!syn_chain_admit (chain, header, &answer, &error))
+    {
+      syn_http_respond_chain_error (msg, error);
+      return FALSE;
+    }
+  soup_message_headers_replace (soup_server_message_get_response_headers (msg), SYN_CHAIN_HEADER, answer);
+  return TRUE;
+}
+
 void
 syn_http_upgrade (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
@@ -112,6 +133,8 @@ syn_http_upgrade (SynHttp *http, SoupServerMessage *msg, const char *rest)
       syn_http_respond_error (msg, SYN_ERROR_INVALID, error->message, 0, NULL);
       return;
     }
+  if (!admit (http, msg))
+    return;
   /* No extensions are given, so none is agreed to: compressing a picture for every client costs more than all
    * the rest. */
   soup_websocket_server_process_handshake (msg, NULL, protocols, NULL, NULL);

@@ -39,6 +39,7 @@
 #define SYN_MAX_EXPR_DEPTH 64
 #define SYN_MAX_EXPR_TEXT_BYTES (64u << 20)  /* all different strings that one expression makes, on its way too; those beyond are null, and counted */
 #define SYN_MAX_EVALUATION_BYTES (1u << 30)  /* of what the expressions of one query compute, together; above: TOO_LARGE */
+#define SYN_MAX_QUESTION_BYTES (G_GUINT64_CONSTANT (2) << 30) /* of all questions alive: their answers, and what is remembered to go on from; above: OVERLOADED */
 #define SYN_MAX_REGEX_BYTES 1024             /* one pattern */
 #define SYN_MAX_REGEX_STATES 512             /* of one pattern: matching takes at most this many steps a character */
 #define SYN_MAX_QUERY_BYTES 8192             /* the whole path and query, decoded */

@@ -24,6 +24,7 @@ typedef struct {
   SynMetric snapshot_us;
   SynMetric evaluations;
   SynMetric incremental;
+  SynMetric question_bytes;
   SynMetric checkpoints;
   SynMetric checkpoint_bytes;
   SynMetric checkpoint_errors;
@@ -55,6 +56,8 @@ typedef struct {
 
 /* Whom to poll for it. @type: static. @key: the specification's. */
 void syn_projection_spec_get_grain (const SynProjectionSpec *spec, const char **type, const char **key);
+/* SYN_MAX_QUESTION_BYTES; tests lower it. */
+extern guint64 syn_query_max_bytes;
 const SynProjectionMetrics *syn_projection_metrics (void); /* registered once; any thread */
 
 extern const SynGrainType syn_projection_grain_type; /* type_data: the SynCatalog */

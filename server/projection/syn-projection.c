@@ -39,6 +39,8 @@ syn_projection_metrics (void)
       metrics.evaluations = syn_metric_register (SYN_METRIC_COUNTER, "query_evaluations_total", "Answers computed by queries");
       metrics.incremental = syn_metric_register (SYN_METRIC_COUNTER, "query_incremental_total",
                                                  "Of the answers computed by queries, those from changed rows only");
+      metrics.question_bytes = syn_metric_register (SYN_METRIC_GAUGE, "question_bytes",
+                                                    "Bytes of the answers to questions, and of what is remembered to go on from");
       metrics.checkpoints = syn_metric_register (SYN_METRIC_COUNTER, "checkpoints_total", "Checkpoints of projections that were written");
       metrics.checkpoint_bytes = syn_metric_register (SYN_METRIC_COUNTER, "checkpoint_bytes_total", "Bytes of the checkpoints that were to be written");
       metrics.checkpoint_errors = syn_metric_register (SYN_METRIC_COUNTER, "checkpoint_errors_total", "Checkpoints that could not be written");

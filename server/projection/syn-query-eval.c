@@ -80,6 +80,17 @@ syn_query_run_get_counts (const SynQueryRun *self)
   return self->counts;
 }
 
+gsize
+syn_query_run_get_bytes (const SynQueryRun *self)
+{
+  gsize bytes = (gsize) self->n_order * sizeof *self->order;
+
+  for (guint i = 0; i < self->query->n_joins; i++)
+    if (self->maps[i] != NULL)
+      bytes += (gsize) replica_snapshot_get_n_rows (self->bases[0]) * sizeof **self->maps;
+  return bytes + (self->groups != NULL ? syn_query_groups_get_bytes (self->groups) : 0);
+}
+
 /* ---- the answer ---- */
 
 static guint

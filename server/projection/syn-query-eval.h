@@ -29,6 +29,8 @@ void syn_query_run_reset (SynQueryRun *self);
 ReplicaSnapshot *syn_query_run_evaluate (SynQueryRun *self, ReplicaSnapshot *const *bases, ReplicaToken token, gint64 time_us,
                                          ReplicaSnapshot *previous, GError **error);
 SynQueryCounts syn_query_run_get_counts (const SynQueryRun *self);
+/* About, of what is kept for the next evaluation, but for the projections' snapshots, which it only shares. */
+gsize syn_query_run_get_bytes (const SynQueryRun *self);
 
 /* The same once, from all rows. */
 ReplicaSnapshot *syn_query_evaluate (const SynQuery *query, ReplicaSnapshot *const *bases, ReplicaToken token, gint64 time_us,

@@ -31,6 +31,8 @@ typedef struct {
   ReplicaSnapshot *snapshot; /* (owned) (nullable): that one; held while the grain follows */
 } Base;
 
+guint64 syn_query_max_bytes = SYN_MAX_QUESTION_BYTES;
+
 struct _QueryGrain {
   SynGrain *grain;
   SynLane *lane;
@@ -41,8 +43,41 @@ struct _QueryGrain {
   gboolean follows;
   gboolean is_evaluated;  /* the snapshots held are those of the outlet's answer */
   gint64 interest_until_ms;
+  gsize answer_bytes;     /* of the outlet's answer */
+  gsize bytes;            /* of that and the run's, as was counted */
   SynMessageList waiting; /* polls kept back until all bases answered; each holds the grain */
 };
+
+/* ---- the budget ----
+ *
+ * How many questions there are has a limit (activations of a lane, beacons of a lane); how much they hold has one of its own, over all lanes, for
+ * a few strangers can ask for large answers. A question that comes when it is used up is not computed, and one whose answer does not fit lets go
+ * of it. The lanes' counts are read as they are: two lanes may pass it by what they make in the same moment. */
+
+static void
+count_bytes (QueryGrain *self)
+{
+  gsize bytes = self->answer_bytes + syn_query_run_get_bytes (self->run);
+
+  syn_metric_add (self->lane, syn_projection_metrics ()->question_bytes, (gint64) bytes - (gint64) self->bytes);
+  self->bytes = bytes;
+}
+
+/* Whether this one may hold @bytes. */
+static gboolean
+has_room (QueryGrain *self, gsize bytes, GError **error)
+{
+  gint64 others = syn_metric_sum (syn_lane_get_silo (self->lane), syn_projection_metrics ()->question_bytes) - (gint64) self->bytes;
+
+  if ((guint64) MAX (others, 0) + bytes <= syn_query_max_bytes)
+    return TRUE;
+  g_set_error (error, SYN_ERROR, SYN_ERROR_OVERLOADED,
+               "the answers to all questions may have %" G_GUINT64_FORMAT " MiB together: ask again later, or for less (where=, limit=)",
+               syn_query_max_bytes >> 20);
+  return FALSE;
+}
+
+/* ---- the answer ---- */
 
 /* The answer over the newest bases; when it shows the same as before, the one before: its readers need not be woken for a
  * token (nor for a frontier) alone. */
@@ -63,7 +98,22 @@ make_answer (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapshot
       g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "\"%s\": the projection has not answered yet", self->query->canonical);
       return NULL;
     }
+  if (!has_room (self, self->answer_bytes, error))
+    return NULL;
   answer = syn_query_run_evaluate (self->run, bases, token, time_us, previous, error);
+  if (answer != NULL)
+    {
+      gsize answer_bytes = g_bytes_get_size (replica_snapshot_get_bytes (answer));
+
+      if (has_room (self, answer_bytes + syn_query_run_get_bytes (self->run), error))
+        self->answer_bytes = answer_bytes;
+      else
+        {
+          g_clear_pointer (&answer, replica_snapshot_unref);
+          syn_query_run_reset (self->run);
+        }
+    }
+  count_bytes (self);
   self->is_evaluated = answer != NULL;
   syn_metric_add (self->lane, metrics->evaluations, 1);
   if (syn_query_run_get_counts (self->run).full == n_full)
@@ -126,6 +176,7 @@ stop_following (QueryGrain *self)
         base->token = REPLICA_TOKEN_NONE;
     }
   syn_query_run_reset (self->run);
+  count_bytes (self);
   self->follows = FALSE;
 }
 
@@ -150,6 +201,7 @@ deactivate (SynGrain *grain, gpointer state)
 
   fail_waiting (self, error);
   syn_outlet_free (self->outlet);
+  self->answer_bytes = 0;
   stop_following (self);
   g_free (self->bases);
   syn_query_run_free (self->run);

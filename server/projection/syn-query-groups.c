@@ -430,6 +430,19 @@ syn_query_groups_get_first (const SynQueryGroups *self)
   return self->first;
 }
 
+gsize
+syn_query_groups_get_bytes (const SynQueryGroups *self)
+{
+  gsize bytes = (gsize) self->n_rows * sizeof *self->group_of + (gsize) self->capacity * (sizeof *self->counts + sizeof *self->first);
+
+  if (self->keys != NULL)
+    bytes += (gsize) self->n_groups * syn_key_table_get_row_bytes (self->keys);
+  for (guint i = 0; i < self->group->n_aggregates; i++)
+    if (self->aggregates[i] != NULL)
+      bytes += syn_aggregate_get_bytes (self->aggregates[i]);
+  return bytes;
+}
+
 guint64
 syn_query_groups_get_n_computed (const SynQueryGroups *self)
 {

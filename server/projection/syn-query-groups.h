@@ -21,6 +21,7 @@ guint syn_query_groups_get_n (const SynQueryGroups *self);
 const guint32 *syn_query_groups_get_first (const SynQueryGroups *self); /* per group: its first row */
 /* What they are grouped by and their aggregates, as the columns of the query's work schema; until the next change. */
 void syn_query_groups_lend (SynQueryGroups *self, SynScratch *scratch, ReplicaColumn *columns);
+gsize syn_query_groups_get_bytes (const SynQueryGroups *self); /* about: without the text of their keys */
 /* Groups whose aggregates were computed since it was made, for tests. */
 guint64 syn_query_groups_get_n_computed (const SynQueryGroups *self);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "projection-silo.h"
 #include "syn-error.h"
+#include "syn-limits.h"
 #include "syn-projection-private.h"
 
 static const char json[] =
@@ -407,6 +408,64 @@ test_base_fails (void)
   g_assert_error (later->error, SYN_ERROR, SYN_ERROR_TIMEOUT);
 }
 
+/* Answers share a budget of bytes: what does not fit is refused, holds nothing, and there is room again when a question is gone. */
+static void
+test_budget (void)
+{
+  g_autoptr (TestSilo) silo = test_silo_new (json);
+  g_autoptr (GString) many = g_string_new (NULL);
+  g_autoptr (TestAnswer) first = NULL, grouped = NULL, second = NULL, small = NULL, parked = NULL, after = NULL;
+  gint64 held;
+
+  for (guint i = 0; i < 1000; i++)
+    g_string_append_printf (many, "S%u %u\n", i, 20 + i);
+  test_silo_apply (silo, "p", many->str);
+  g_assert_cmpint (test_silo_metric (silo, "question_bytes"), ==, 0);
+  first = poll (silo, REPLICA_TOKEN_NONE, 10000);
+  g_assert_no_error (first->error);
+  held = test_silo_metric (silo, "question_bytes");
+  g_assert_cmpint (held, >=, (gint64) g_bytes_get_size (replica_snapshot_get_bytes (first->snapshot)));
+  g_assert_cmpint (held, <, 200000);
+
+  /* As large as the first: there is room for one and a half. */
+  syn_query_max_bytes = (guint64) held * 3 / 2;
+  second = test_silo_poll (silo, SYN_QUERY_GRAIN, "p?where=volume+%3E+9&sort=volume", REPLICA_TOKEN_NONE, 10000);
+  syn_silo_settle (silo->silo);
+  g_assert_error (second->error, SYN_ERROR, SYN_ERROR_OVERLOADED);
+  g_assert_nonnull (strstr (second->error->message, "together"));
+  g_assert_cmpint (test_silo_metric (silo, "question_bytes"), ==, held);
+  small = test_silo_poll (silo, SYN_QUERY_GRAIN, "p?where=volume+%3E+1010", REPLICA_TOKEN_NONE, 10000);
+  syn_silo_settle (silo->silo);
+  g_assert_no_error (small->error);
+  g_assert_cmpuint (replica_snapshot_get_n_rows (small->snapshot), ==, 9);
+
+  /* What it remembers of groups counts too: more than the two rows of the answer. */
+  held = test_silo_metric (silo, "question_bytes");
+  syn_query_max_bytes = (guint64) held + 4000;
+  grouped = test_silo_poll (silo, SYN_QUERY_GRAIN, "p?group=volume+%3E+500+as+big&select=big,count()+as+n", REPLICA_TOKEN_NONE, 10000);
+  syn_silo_settle (silo->silo);
+  g_assert_error (grouped->error, SYN_ERROR, SYN_ERROR_OVERLOADED);
+  g_assert_cmpint (test_silo_metric (silo, "question_bytes"), ==, held);
+
+  /* One that outgrows it lets go of the new answer, and says so to who waits. */
+  syn_query_max_bytes = (guint64) held;
+  parked = poll (silo, replica_snapshot_get_token (first->snapshot), 10000);
+  g_assert_false (parked->done);
+  test_silo_apply (silo, "p", "a-new-one 1000\nand-another 2000");
+  syn_silo_advance (silo->silo, 1000);
+  g_assert_error (parked->error, SYN_ERROR, SYN_ERROR_OVERLOADED);
+  g_assert_cmpint (test_silo_metric (silo, "question_bytes"), <=, held);
+
+  /* Nobody asks any more: they go, and what they held with them. */
+  syn_silo_advance (silo->silo, 120000);
+  g_assert_cmpuint (syn_silo_get_n_activations (silo->silo, SYN_QUERY_GRAIN), ==, 0);
+  g_assert_cmpint (test_silo_metric (silo, "question_bytes"), ==, 0);
+  after = poll (silo, REPLICA_TOKEN_NONE, 0);
+  g_assert_no_error (after->error);
+  g_assert_cmpuint (replica_snapshot_get_n_rows (after->snapshot), ==, 1002);
+  syn_query_max_bytes = SYN_MAX_QUESTION_BYTES;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -421,5 +480,6 @@ main (int argc, char **argv)
   g_test_add_func ("/query-grain/one-goes", test_one_goes);
   g_test_add_func ("/query-grain/joined", test_joined);
   g_test_add_func ("/query-grain/base-fails", test_base_fails);
+  g_test_add_func ("/query-grain/budget", test_budget);
   return g_test_run ();
 }

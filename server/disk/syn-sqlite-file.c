@@ -486,6 +486,22 @@ flush_folder (SynSqliteFile *self, GError **error)
   return done;
 }
 
+/* What a process before this one wrote into the log and did not flush is found there all the same, and will be taken for kept. (The file itself
+ * is not opened here: closing it would let go of SQLite's locks.) */
+static gboolean
+flush_log (SynSqliteFile *self, GError **error)
+{
+  g_autofree char *log = g_strconcat (self->path, "-wal", NULL);
+  int fd = open (log, O_RDONLY | O_CLOEXEC);
+  gboolean done = fd >= 0 ? fsync (fd) == 0 : errno == ENOENT;
+
+  if (!done)
+    g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "%s: cannot flush it: %s", log, g_strerror (errno));
+  if (fd >= 0)
+    close (fd);
+  return done;
+}
+
 SynSqliteFile *
 syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
 {
@@ -533,7 +549,7 @@ syn_sqlite_file_open (const SynSqliteOptions *options, GError **error)
       return NULL;
     }
   sqlite3_wal_hook (self->db, wal_cb, self);
-  if (!check_schema (self, options, error) || !flush_folder (self, error))
+  if ((!self->reads_only && !flush_log (self, error)) || !check_schema (self, options, error) || !flush_folder (self, error))
     return NULL;
   return g_steal_pointer (&self);
 }

@@ -310,6 +310,23 @@ forget_unnamed (const char *name)
     remove_in (fault_shadow, name);
 }
 
+/* What is on the disk and not in the folder: removed, but not for good before the next flush of the folder. */
+static void
+find_removed (const char *name)
+{
+  File *file = NULL;
+
+  for (int i = 0; i < MAX_FILES; i++)
+    if (files[i].used && strcmp (files[i].shadow, name) == 0)
+      return;
+    else if (!files[i].used && file == NULL)
+      file = &files[i];
+  if (file == NULL)
+    fault_die ("too many files");
+  *file = (File) { .used = true };
+  snprintf (file->shadow, sizeof file->shadow, "%s", name);
+}
+
 /* ---- what is noted ---- */
 
 void
@@ -362,6 +379,7 @@ fault_shadow_begin (void)
     return;
   each_entry (fault_shadow, forget_unnamed);
   each_entry (fault_folder, find_entry);
+  each_entry (fault_shadow, find_removed);
 }
 
 /* ---- the end ---- */

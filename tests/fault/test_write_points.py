@@ -176,6 +176,33 @@ class WritePoints(unittest.TestCase):
         print(f"# {done} kinds; {n_hit} reached", flush=True)
         self.assertGreater(n_hit, done * 3 // 4)
 
+    def test_seen(self):
+        """What a process wrote and did not flush, and the next one found and showed, is there for good."""
+        with tempfile.TemporaryDirectory(prefix="synoptic-seen-") as folder:
+            disk = FaultDisk(folder, power=True)
+            with Silo(CATALOG, DESK, data=disk.folder, args=ARGS, env=disk.env) as silo:
+                n_seen = 0
+                for n in range(8):
+                    disk.set(mode="before", match="sync store.db-wal", at=1 + n % 2)  # its reminder's, or its own, or both
+                    try:
+                        raise_alert(silo, f"NEW{n}")
+                    except (OSError, HTTPException):
+                        pass
+                    silo.kill()
+                    disk.set()
+                    silo.start()
+                    seen = alerts(silo)
+                    n_seen += f"NEW{n}" in seen
+                    disk.set(mode="power")
+                    with self.assertRaises((OSError, HTTPException)):
+                        while True:
+                            silo.publish("orders", [{"who": "a", "i": 1, "amount": 1}])
+                    silo.kill()
+                    disk.set()
+                    silo.start()
+                    self.assertEqual(alerts(silo), seen)
+                self.assertGreater(n_seen, 0)
+
     def each(self, history):
         """All points, one after the other, in each way, until a run is over before."""
         if not ALL:

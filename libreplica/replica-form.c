@@ -5,6 +5,7 @@
  * that the beacons keep, a handful. A hash table was rejected: a list of so many is searched faster. */
 
 #include "replica-delta-private.h"
+#include "replica-zstd.h"
 
 guint64
 replica_snapshot_get_hash (ReplicaSnapshot *self)
@@ -17,6 +18,45 @@ replica_snapshot_get_hash (ReplicaSnapshot *self)
       __atomic_store_n (&self->hash, hash, __ATOMIC_RELAXED); /* whoever else computes it stores the same */
     }
   return hash;
+}
+
+/* What is kept of a form that compressing does not make smaller: that is found out once, too. */
+static char no_zstd;
+#define NO_ZSTD ((GBytes *) (gpointer) &no_zstd)
+
+static void
+free_zstd (GBytes *zstd)
+{
+  if (zstd != NULL && zstd != NO_ZSTD)
+    g_bytes_unref (zstd);
+}
+
+gboolean
+replica_form_peek_zstd (const ReplicaForm *self, GBytes **zstd)
+{
+  GBytes *kept = __atomic_load_n (&self->zstd, __ATOMIC_ACQUIRE);
+
+  *zstd = kept != NO_ZSTD ? kept : NULL;
+  return kept != NULL;
+}
+
+GBytes *
+replica_form_get_zstd (const ReplicaForm *self, gboolean *is_new)
+{
+  ReplicaForm *form = (ReplicaForm *) self; /* immutable, but for what is made of it once */
+  GBytes *zstd = NULL;
+
+  if (is_new != NULL)
+    *is_new = FALSE;
+  if (replica_form_peek_zstd (self, &zstd))
+    return zstd;
+  zstd = replica_zstd_compress (self->bytes);
+  if (is_new != NULL)
+    *is_new = TRUE;
+  if (!g_atomic_pointer_compare_and_exchange (&form->zstd, NULL, zstd != NULL ? zstd : NO_ZSTD))
+    free_zstd (zstd);
+  replica_form_peek_zstd (self, &zstd);
+  return zstd;
 }
 
 const ReplicaForm *
@@ -59,11 +99,13 @@ replica_snapshot_get_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, gboole
 void
 replica_snapshot_free_forms (ReplicaSnapshot *self)
 {
+  free_zstd (self->full.zstd);
   while (self->deltas != NULL)
     {
       ReplicaDelta *delta = self->deltas;
 
       self->deltas = delta->next;
+      free_zstd (delta->form.zstd);
       g_clear_pointer (&delta->form.bytes, g_bytes_unref);
       g_free (delta);
     }

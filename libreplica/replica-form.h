@@ -4,8 +4,8 @@
 #include "replica-snapshot.h"
 #include "replica-wire.h"
 
-/* The binary forms of a snapshot, as they go over the wire: in full, or as what changed since another snapshot. Each is made at
- * most once, when first asked for, and shared by everyone. Internal to the repository. */
+/* The binary forms of a snapshot, as they go over the wire: in full, or as what changed since another snapshot; either of them also
+ * compressed. Each is made at most once, when first asked for, and shared by everyone. Internal to the repository. */
 
 G_BEGIN_DECLS
 
@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  * ReplicaForm:
  * @form: %REPLICA_WIRE_FORM_FULL or %REPLICA_WIRE_FORM_DELTA
  * @bytes: (owned)
+ * @zstd: (owned) (atomic) (nullable): compressed; for replica_form_get_zstd()
  *
  * Belongs to its snapshot. Immutable.
  */
@@ -20,7 +21,26 @@ typedef struct
 {
   guint8 form;
   GBytes *bytes;
+  GBytes *zstd;
 } ReplicaForm;
+
+/**
+ * replica_form_peek_zstd:
+ * @zstd: (out) (transfer none) (nullable): the compressed form; %NULL: compressing does not pay
+ *
+ * Returns: whether that is known already
+ */
+gboolean replica_form_peek_zstd (const ReplicaForm *self, GBytes **zstd);
+
+/**
+ * replica_form_get_zstd:
+ * @is_new: (out) (optional): whether it was compressed just now
+ *
+ * Any thread, without a lock. Two threads that are the first to ask may both do the work.
+ *
+ * Returns: (transfer none) (nullable): the body of a message of form @form + %REPLICA_WIRE_FORM_ZSTD; %NULL: compressing does not pay
+ */
+GBytes *replica_form_get_zstd (const ReplicaForm *self, gboolean *is_new);
 
 const ReplicaForm *replica_snapshot_get_full (ReplicaSnapshot *self);
 

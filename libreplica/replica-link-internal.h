@@ -62,6 +62,12 @@ struct _ReplicaLink
   ReplicaToken probe_token;
   ReplicaMeter meter;
   double goodput; /* as notified */
+  GSource *first_byte;      /* (owned) (nullable) of the connection that stands: when an answer begins to arrive */
+  gint64 first_us;          /* when the one that is arriving did; -1: not seen */
+  gsize first_bytes;        /* that were here by then */
+  ReplicaCompression compression;
+  gboolean is_zstd;     /* asks for compressed answers */
+  gboolean is_loopback;
 };
 
 static inline gint64
@@ -77,6 +83,12 @@ void replica_link_drop (ReplicaLink *self, const char *why, guint close_code);
 void replica_link_view_free (gpointer data);
 void replica_link_tell_views (ReplicaLink *self, gboolean online);
 void replica_link_watchdog_cb (gpointer data);
+/* replica-link-goodput.c: a connection stands, or is gone; a message of @size_bytes, the answer to what was asked at @asked_us, is here. */
+void replica_link_watch_socket (ReplicaLink *self);
+void replica_link_unwatch_socket (ReplicaLink *self);
+void replica_link_measure (ReplicaLink *self, gsize size_bytes, gint64 asked_us);
+/* Any message has been handled: the next byte belongs to another. */
+void replica_link_await_first_byte (ReplicaLink *self);
 void replica_link_arm_watchdog (ReplicaLink *self);
 /* Bytes that the kernel has received on the connection; 0: unknown. */
 guint64 replica_link_received_bytes (ReplicaLink *self);

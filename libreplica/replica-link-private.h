@@ -42,7 +42,7 @@ guint32
 replica_link_attach (ReplicaLink *self, const ReplicaLinkClient *client, gpointer data, const char *path);
 /* Withdraws an outstanding poll. An answer that is on its way will find nobody, and is dropped. */
 void replica_link_detach (ReplicaLink *self, guint32 view);
-/* @accept: the forms that the view reads. Sends a poll if online and none is outstanding; FALSE otherwise. */
+/* @accept: the forms that the view reads; the link adds whether compressed. Sends a poll if online and none is outstanding; FALSE otherwise. */
 gboolean replica_link_poll (ReplicaLink *self, guint32 view, ReplicaToken token, guint8 accept, guint hold_ms);
 /* When the outstanding poll of @view was sent; -1: none is. */
 gint64 replica_link_get_asked_us (ReplicaLink *self, guint32 view);

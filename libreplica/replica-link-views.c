@@ -142,7 +142,9 @@ replica_link_send_probe (ReplicaLink *self)
   if (newest == NULL)
     return;
   message = replica_message_write_poll (REPLICA_LINK_PROBE_VIEW, newest->path, newest->token,
-                                        REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA, 0);
+                                        REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA
+                                            | (self->is_zstd ? REPLICA_WIRE_ACCEPT_ZSTD : 0),
+                                        0);
   if (!send_message (self, message))
     return;
   self->probe_due = FALSE;
@@ -231,7 +233,7 @@ replica_link_answer (
     view->path_sent = FALSE;
   self->answer_us = self->heard_us;
   self->received_bytes = replica_link_received_bytes (self); /* progress counts from here */
-  replica_meter_add_message (&self->meter, size, asked_us, self->heard_us);
+  replica_link_measure (self, size, asked_us);
   if (!client->answer (view->data, message, error))
     return FALSE;
   if (message->type != REPLICA_WIRE_ERROR)
@@ -287,6 +289,8 @@ replica_link_poll (ReplicaLink *self, guint32 id, ReplicaToken token, guint8 acc
 
   if (view->asked_us >= 0)
     return FALSE;
+  if (self->is_zstd)
+    accept |= REPLICA_WIRE_ACCEPT_ZSTD;
   message = replica_message_write_poll (id, view->path_sent ? NULL : view->path, token, accept, hold_ms);
   if (!send_message (self, message))
     return FALSE;

@@ -93,6 +93,7 @@ link_message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, g
 
   if (connection != self->connection)
     return; /* what the view did on its answer */
+  replica_link_await_first_byte (self);
   if (error != NULL)
     {
       replica_link_drop (self, error->message, SOUP_WEBSOCKET_CLOSE_PROTOCOL_ERROR);
@@ -165,6 +166,7 @@ replica_link_drop (ReplicaLink *self, const char *why, guint close_code)
 
   g_cancellable_cancel (self->connecting);
   g_clear_object (&self->connecting);
+  replica_link_unwatch_socket (self);
   g_clear_object (&self->socket);
   g_clear_pointer (&self->broken, g_free);
   if (connection != NULL && close_code != 0
@@ -227,6 +229,7 @@ link_went_online (ReplicaLink *self, SoupWebsocketConnection *connection)
 
   self->heard_us = self->answer_us = replica_link_now (self);
   self->received_bytes = replica_link_received_bytes (self);
+  replica_link_watch_socket (self);
   self->meter.last_arrival_us = self->heard_us;
   self->probe_due = TRUE; /* the first answer brings the first round trip */
   self->probe_every_us = REPLICA_LINK_PROBE_US;
@@ -405,6 +408,7 @@ replica_link_dispose (GObject *object)
   self->started = FALSE;
   g_cancellable_cancel (self->connecting);
   g_clear_object (&self->connecting);
+  replica_link_unwatch_socket (self);
   g_clear_object (&self->socket);
   if (self->connection != NULL)
     g_signal_handlers_disconnect_by_data (self->connection, self);

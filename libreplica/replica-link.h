@@ -18,6 +18,18 @@ typedef enum {
   REPLICA_LINK_ONLINE,
 } ReplicaLinkState;
 
+/**
+ * ReplicaCompression:
+ * @REPLICA_COMPRESSION_AUTO: when the goodput that was measured says that it pays; never on loopback
+ * @REPLICA_COMPRESSION_NEVER: snapshots come as they are
+ * @REPLICA_COMPRESSION_ALWAYS: the server is asked to compress whatever it sends to views
+ */
+typedef enum {
+  REPLICA_COMPRESSION_AUTO,
+  REPLICA_COMPRESSION_NEVER,
+  REPLICA_COMPRESSION_ALWAYS,
+} ReplicaCompression;
+
 #define REPLICA_TYPE_LINK (replica_link_get_type ())
 
 /**
@@ -45,6 +57,10 @@ REPLICA_PUBLIC const char *replica_link_get_uri (ReplicaLink *self);
 REPLICA_PUBLIC ReplicaLinkState replica_link_get_state (ReplicaLink *self);
 REPLICA_PUBLIC gint64 replica_link_get_rtt_us (ReplicaLink *self);
 REPLICA_PUBLIC double replica_link_get_goodput (ReplicaLink *self);
+/* From the next poll on. */
+REPLICA_PUBLIC void replica_link_set_compression (ReplicaLink *self, ReplicaCompression compression);
+/* Whether snapshots are asked for compressed at the moment. */
+REPLICA_PUBLIC gboolean replica_link_get_compresses (ReplicaLink *self);
 REPLICA_PUBLIC const char *replica_link_get_last_error (ReplicaLink *self);
 
 /**

@@ -27,6 +27,9 @@ is_of_form (guint8 form, guint32 magic, guint16 version)
       return magic == REPLICA_WIRE_MAGIC && version == REPLICA_WIRE_VERSION;
     case REPLICA_WIRE_FORM_DELTA:
       return magic == REPLICA_WIRE_DELTA_MAGIC && version == REPLICA_WIRE_DELTA_VERSION;
+    case REPLICA_WIRE_FORM_FULL | REPLICA_WIRE_FORM_ZSTD:
+    case REPLICA_WIRE_FORM_DELTA | REPLICA_WIRE_FORM_ZSTD:
+      return magic == REPLICA_WIRE_ZSTD_MAGIC && version == REPLICA_WIRE_ZSTD_VERSION;
     default:
       return FALSE;
     }
@@ -36,7 +39,7 @@ static gboolean
 read_snapshot (GBytes *bytes, const guint8 *data, gsize size, ReplicaMessage *message, GError **error)
 {
   ReplicaWireSnapshotHead head;
-  ReplicaWireSnapshot snapshot; /* other forms have their magic, version and token there, too, and as many bytes at least */
+  ReplicaWireZstd snapshot; /* the forms have their magic, version and token in the same places, and as many bytes at least */
 
   if (size < sizeof head + sizeof snapshot)
     return broken (error, "a snapshot's message is cut short");
@@ -128,7 +131,8 @@ replica_message_read (GBytes *bytes, ReplicaMessage *message, GError **error)
 gboolean
 replica_message_is_accepted (const ReplicaMessage *message, guint8 accept)
 {
-  return message->form == REPLICA_WIRE_FORM_FULL || (accept & REPLICA_WIRE_ACCEPT_DELTA);
+  return (!(message->form & REPLICA_WIRE_FORM_DELTA) || (accept & REPLICA_WIRE_ACCEPT_DELTA))
+         && (!(message->form & REPLICA_WIRE_FORM_ZSTD) || (accept & REPLICA_WIRE_ACCEPT_ZSTD));
 }
 
 void

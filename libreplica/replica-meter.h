@@ -34,6 +34,38 @@ void replica_meter_add_rtt (ReplicaMeter *meter, gint64 sample_us);
  */
 void replica_meter_add_message (ReplicaMeter *meter, gsize size_bytes, gint64 asked_us, gint64 arrived_us);
 
+/**
+ * replica_meter_add_stretch:
+ * @size_bytes: of a message, those that were not here yet at @from_us
+ * @from_us: when it was seen to have begun to arrive
+ * @to_us: when it was here
+ *
+ * Tighter than the bound of replica_meter_add_message(), where somebody looks when the first byte comes: a snapshot that was parked for
+ * a second on a fast link does not look as if it had taken one.
+ */
+void replica_meter_add_stretch (ReplicaMeter *meter, gsize size_bytes, gint64 from_us, gint64 to_us);
+
+/* What compressing a table of quotes gives and costs, measured by bench/delta; bytes/s of what is compressed, on a machine that is not
+ * the fastest, and on one core. */
+#define REPLICA_METER_ZSTD_SHARE 0.6
+#define REPLICA_METER_ZSTD_COMPRESS 190e6
+#define REPLICA_METER_ZSTD_DECOMPRESS 450e6
+
+/**
+ * replica_meter_pays_zstd:
+ * @is_on: whether answers are compressed now
+ *
+ * Compressing pays when the time that it saves on the link is more than the time that it takes at both ends. For S bytes that become
+ * q S, over a link of b bytes/s, with a compressor of C bytes/s and a decompressor of D:
+ *
+ *   S (1 - q) / b > S / C + S / D,   that is,   b < (1 - q) / (1 / C + 1 / D)
+ *
+ * the size falls out (C. Krintz and S. Sucu, "Adaptive On-the-Fly Compression", IEEE TPDS 17(1), 2006, compare the same two times, with
+ * forecasts of all four quantities; here only b changes, and the others are constants). On below half of that rate, off above it, so
+ * that a link near it does not go back and forth. Unknown: as it is.
+ */
+gboolean replica_meter_pays_zstd (const ReplicaMeter *meter, gboolean is_on);
+
 /* Bytes/s: the best of the last samples, so a lower bound, tight when snapshots come back to back (the slow
  * links, where it matters); 0: unknown. */
 double replica_meter_get_goodput (const ReplicaMeter *meter);

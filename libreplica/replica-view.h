@@ -62,7 +62,8 @@ REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);
  * @n_full: snapshots that came in full
  * @n_deltas: snapshots that came as what changed
  * @n_refused: deltas that could not be applied; the snapshot was then asked for in full
- * @full_bytes: in those in full
+ * @n_compressed: of both, those that came compressed
+ * @full_bytes: in those in full, as they came
  * @delta_bytes: in those as deltas
  *
  * In which form a view received its snapshots.
@@ -71,6 +72,7 @@ typedef struct {
   guint64 n_full;
   guint64 n_deltas;
   guint64 n_refused;
+  guint64 n_compressed;
   guint64 full_bytes;
   guint64 delta_bytes;
 } ReplicaViewCounts;

@@ -30,11 +30,13 @@ enum {
 enum {
   REPLICA_WIRE_ACCEPT_FULL = 1 << 0,
   REPLICA_WIRE_ACCEPT_DELTA = 1 << 1, /* it has the snapshot that the poll names */
+  REPLICA_WIRE_ACCEPT_ZSTD = 1 << 2,  /* either of them compressed */
 };
-#define REPLICA_WIRE_ACCEPT_ALL (REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA)
+#define REPLICA_WIRE_ACCEPT_ALL (REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA | REPLICA_WIRE_ACCEPT_ZSTD)
 enum {
   REPLICA_WIRE_FORM_FULL = 1,  /* a ReplicaWireSnapshot */
   REPLICA_WIRE_FORM_DELTA = 2, /* a ReplicaWireDelta, against the snapshot that the poll named */
+  REPLICA_WIRE_FORM_ZSTD = 4,  /* added to one of these: a ReplicaWireZstd with it inside */
 };
 
 typedef struct {
@@ -137,6 +139,25 @@ typedef struct {
 G_STATIC_ASSERT (sizeof (ReplicaWireSnapshot) == 64);
 G_STATIC_ASSERT (sizeof (ReplicaWireColumn) == 32);
 G_STATIC_ASSERT (sizeof (ReplicaWireFrontier) == 16);
+
+/* ---- a compressed form ---- */
+
+#define REPLICA_WIRE_ZSTD_MAGIC 0x5a4e5953u /* "SYNZ" */
+#define REPLICA_WIRE_ZSTD_VERSION 1
+
+typedef struct {
+  guint32 magic;
+  guint16 version;
+  guint16 reserved0;
+  guint64 epoch; /* those of what is inside */
+  guint64 serial;
+  guint32 plain_bytes; /* of what is inside */
+  guint32 reserved1;
+  /* then one zstd frame */
+} ReplicaWireZstd;
+
+G_STATIC_ASSERT (sizeof (ReplicaWireZstd) == 32);
+G_STATIC_ASSERT (G_STRUCT_OFFSET (ReplicaWireZstd, epoch) == G_STRUCT_OFFSET (ReplicaWireSnapshot, epoch));
 
 /* ---- the layout of a delta; every offset into it counts from its first byte and is 8-aligned ---- */
 

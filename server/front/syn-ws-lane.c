@@ -86,6 +86,7 @@ lane_free (gpointer data)
 
   while (self->conns != NULL)
     syn_ws_conn_drop (self->conns);
+  syn_ws_lane_forget_jobs (self);
   syn_lane_disarm (self->lane, &self->reaper);
   reap (&self->reaper, self);
   g_source_destroy (self->source);
@@ -256,6 +257,13 @@ syn_ws_register_metrics (void)
         syn_metric_register (SYN_METRIC_COUNTER, "websocket_delta_bytes_total", "Bytes of deltas in answers."),
     .full_bytes = syn_metric_register (SYN_METRIC_COUNTER, "websocket_full_bytes_total",
                                        "Bytes of snapshots in full in answers."),
+    .compressed = syn_metric_register (SYN_METRIC_COUNTER, "websocket_compressed_total",
+                                       "Snapshots, in full or as deltas, that were sent compressed."),
+    .compressed_bytes = syn_metric_register (SYN_METRIC_COUNTER, "websocket_compressed_bytes_total",
+                                             "Bytes of compressed snapshots in answers."),
+    .compressions = syn_metric_register (SYN_METRIC_COUNTER, "compressions_total",
+                                         "Snapshots and deltas compressed: each once."),
+    .compression_us = syn_metric_register (SYN_METRIC_COUNTER, "compression_us_total", "Time spent on that."),
     .deltas_made = syn_metric_register (SYN_METRIC_COUNTER, "deltas_made_total",
                                         "Deltas made: once for each pair of snapshots."),
     .unchanged = syn_metric_register (SYN_METRIC_COUNTER, "websocket_unchanged_total",

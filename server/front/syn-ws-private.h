@@ -20,6 +20,7 @@ typedef struct _SynWsLane SynWsLane;
 typedef struct _SynWsConn SynWsConn;
 typedef struct _SynWsView SynWsView;
 typedef struct _SynWsOut SynWsOut;
+typedef struct _SynWsJob SynWsJob;
 
 typedef enum
 {
@@ -47,6 +48,8 @@ struct _SynWsView
   guint32 id;
   guint8 accept; /* of the last poll: REPLICA_WIRE_ACCEPT_… */
   guint8 is_owed; /* its answer came while another was on its way out: asked for again once that is gone */
+  SynWsJob *job; /* (nullable): its answer is being compressed */
+  SynWsView *job_next, **job_pprev; /* who waits for the same */
 };
 
 struct _SynWsConn
@@ -75,6 +78,8 @@ struct _SynWsLane
   guint8 *scratch; /* (owned): SYN_WS_SCRATCH bytes to read into */
   SynWsConn *conns;
   SynWsConn *graveyard;
+  SynWsJob *jobs; /* (owned): what is being compressed */
+  guint n_jobs;
   SynTimer reaper;
   guint n_conns;
   guint max_views; /* SYN_MAX_VIEWS_PER_CONNECTION; tests make it small */
@@ -90,7 +95,7 @@ struct _SynWsLane
 typedef struct
 {
   SynMetric connections, polls, snapshots, unchanged, errors, sent_bytes, protocol_errors, stalled;
-  SynMetric deltas, deltas_made, delta_bytes, full_bytes;
+  SynMetric deltas, deltas_made, delta_bytes, full_bytes, compressed, compressed_bytes, compressions, compression_us;
 } SynWsMetrics;
 extern SynWsMetrics syn_ws_metrics;
 
@@ -111,7 +116,16 @@ void syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason);
 void syn_ws_conn_drop (SynWsConn *self);
 void syn_ws_conn_free (SynWsConn *self); /* dropped before */
 
+/* ---- syn-ws-compress.c ---- */
+/* Puts @view among those who wait until @form, of @snapshot, is compressed: then syn_ws_view_compressed() comes. FALSE: too many wait. */
+gboolean syn_ws_compress (SynWsView *view, ReplicaSnapshot *snapshot, const ReplicaForm *form);
+void syn_ws_compress_cancel (SynWsView *view); /* also when it does not wait */
+void syn_ws_count_compression (SynWsLane *lane, gint64 took_us);
+void syn_ws_lane_forget_jobs (SynWsLane *lane);
+
 /* ---- syn-ws-view.c ---- */
+/* Its answer, which it waited for with syn_ws_compress(), can go. */
+void syn_ws_view_compressed (SynWsView *self, const ReplicaForm *form);
 /* A binary message of the client. */
 void syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length);
 void syn_ws_conn_cancel_views (SynWsConn *self);

@@ -62,35 +62,71 @@ choose_form (SynWsView *self, ReplicaSnapshot *snapshot)
 }
 
 static void
-count_form (SynWsLane *lane, const ReplicaForm *form, gsize size)
+count_form (SynWsLane *lane, guint8 form, gsize size)
 {
-  if (form->form == REPLICA_WIRE_FORM_DELTA)
+  syn_metric_add (lane->lane, syn_ws_metrics.snapshots, 1);
+  if (form & REPLICA_WIRE_FORM_DELTA)
+    syn_metric_add (lane->lane, syn_ws_metrics.deltas, 1);
+  if (form & REPLICA_WIRE_FORM_ZSTD)
     {
-      syn_metric_add (lane->lane, syn_ws_metrics.deltas, 1);
-      syn_metric_add (lane->lane, syn_ws_metrics.delta_bytes, (gint64) size);
+      syn_metric_add (lane->lane, syn_ws_metrics.compressed, 1);
+      syn_metric_add (lane->lane, syn_ws_metrics.compressed_bytes, (gint64) size);
     }
   else
-    syn_metric_add (lane->lane, syn_ws_metrics.full_bytes, (gint64) size);
+    syn_metric_add (lane->lane, form & REPLICA_WIRE_FORM_DELTA ? syn_ws_metrics.delta_bytes : syn_ws_metrics.full_bytes,
+                    (gint64) size);
+}
+
+/* With @is_zstd compressed, if that is known and pays. */
+static void
+send_form (SynWsView *self, const ReplicaForm *form, gboolean is_zstd)
+{
+  guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWireSnapshotHead)];
+  GBytes *zstd = NULL, *body = form->bytes;
+  ReplicaWireSnapshotHead head = { .type = REPLICA_WIRE_SNAPSHOT,
+                                   .form = form->form,
+                                   .view = self->id,
+                                   .age_ms = syn_waiter_get_age_ms (&self->waiter) };
+  gsize size;
+  guint n;
+
+  if (is_zstd && replica_form_peek_zstd (form, &zstd) && zstd != NULL)
+    {
+      head.form |= REPLICA_WIRE_FORM_ZSTD;
+      body = zstd;
+    }
+  size = g_bytes_get_size (body);
+  head.body_bytes = (guint32) size;
+  n = syn_ws_frame_head (frame, SYN_WS_OPCODE_BINARY, sizeof head + size);
+  memcpy (frame + n, &head, sizeof head);
+  count_form (self->conn->lane, head.form, size);
+  syn_ws_conn_send (self->conn, frame, n + sizeof head, body);
 }
 
 static void
 send_snapshot (SynWsView *self, ReplicaSnapshot *snapshot)
 {
-  guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWireSnapshotHead)];
   const ReplicaForm *form = choose_form (self, snapshot);
-  GBytes *body = form->bytes;
-  gsize size = g_bytes_get_size (body);
-  ReplicaWireSnapshotHead head = { .type = REPLICA_WIRE_SNAPSHOT,
-                                   .form = form->form,
-                                   .view = self->id,
-                                   .body_bytes = (guint32) size,
-                                   .age_ms = syn_waiter_get_age_ms (&self->waiter) };
-  guint n = syn_ws_frame_head (frame, SYN_WS_OPCODE_BINARY, sizeof head + size);
+  gboolean is_zstd = (self->accept & REPLICA_WIRE_ACCEPT_ZSTD) != 0, is_new = FALSE;
+  gint64 start_us;
+  GBytes *zstd;
 
-  memcpy (frame + n, &head, sizeof head);
-  syn_metric_add (self->conn->lane->lane, syn_ws_metrics.snapshots, 1);
-  count_form (self->conn->lane, form, size);
-  syn_ws_conn_send (self->conn, frame, n + sizeof head, body);
+  if (is_zstd && !replica_form_peek_zstd (form, &zstd))
+    {
+      if (g_bytes_get_size (form->bytes) > SYN_COMPRESS_INLINE_BYTES)
+        {
+          if (syn_ws_compress (self, snapshot, form))
+            return;
+        }
+      else
+        {
+          start_us = g_get_monotonic_time ();
+          replica_form_get_zstd (form, &is_new);
+          if (is_new)
+            syn_ws_count_compression (self->conn->lane, g_get_monotonic_time () - start_us);
+        }
+    }
+  send_form (self, form, is_zstd);
 }
 
 /* ---- owing ----
@@ -111,7 +147,15 @@ set_owed (SynWsView *self, gboolean is_owed)
 static gboolean
 is_waiting (SynWsView *self)
 {
-  return self->waiter.pprev != NULL;
+  return self->waiter.pprev != NULL || self->job != NULL;
+}
+
+static void
+cancel_poll (SynWsView *self)
+{
+  syn_waiter_cancel (&self->waiter);
+  syn_ws_compress_cancel (self);
+  set_owed (self, FALSE);
 }
 
 static void
@@ -157,6 +201,21 @@ syn_ws_conn_pay (SynWsConn *self)
   set_owed (view, FALSE);
   /* Without a hold: there is something newer than its token already. */
   syn_beacon_set_poll (self->lane->beacons, &view->waiter, NULL, view->waiter.token, 0, answered);
+}
+
+void
+syn_ws_view_compressed (SynWsView *self, const ReplicaForm *form)
+{
+  SynWsConn *conn = self->conn;
+
+  if (conn->out != NULL)
+    {
+      set_owed (self, TRUE); /* another view's answer went first */
+      return;
+    }
+  send_form (self, form, TRUE);
+  if (conn->out == NULL)
+    syn_ws_conn_pay (conn);
 }
 
 /* ---- the table ---- */
@@ -210,6 +269,7 @@ static void
 free_view (SynWsView *self)
 {
   set_owed (self, FALSE);
+  syn_ws_compress_cancel (self);
   syn_waiter_withdraw (&self->waiter);
   g_free (self);
 }
@@ -249,10 +309,7 @@ handle_poll (SynWsConn *conn, const ReplicaWirePoll *poll, const char *path_text
 
   syn_metric_add (lane->lane, syn_ws_metrics.polls, 1);
   if (view != NULL)
-    {
-      syn_waiter_cancel (&view->waiter);
-      set_owed (view, FALSE);
-    }
+    cancel_poll (view);
   if (poll->path_bytes > 0)
     {
       wrong = check_path (path_text, poll->path_bytes);
@@ -339,10 +396,7 @@ void
 syn_ws_conn_cancel_views (SynWsConn *self)
 {
   for (guint i = 0; i < self->n_views; i++)
-    {
-      syn_waiter_cancel (&self->views[i]->waiter);
-      set_owed (self->views[i], FALSE);
-    }
+    cancel_poll (self->views[i]);
 }
 
 void
@@ -352,8 +406,7 @@ syn_ws_conn_excuse_views (SynWsConn *self)
     {
       if (!is_waiting (self->views[i]) && !self->views[i]->is_owed)
         continue;
-      syn_waiter_cancel (&self->views[i]->waiter);
-      set_owed (self->views[i], FALSE);
+      cancel_poll (self->views[i]);
       send_error (self, self->views[i]->id, SYN_ERROR_UNAVAILABLE, "the silo is going away", SYN_RETRY_MS);
     }
 }

@@ -147,6 +147,15 @@ def apply_delta(base, delta):
     return bytes(result)
 
 
+def decompress(data):
+    """§4.2, by the zstd program."""
+    magic, version, reserved, _, _, n_plain, reserved1 = struct.unpack_from("<4sHHQQII", data, 0)
+    assert magic == b"SYNZ" and version == 1 and reserved == 0 and reserved1 == 0
+    plain = subprocess.run(["zstd", "-d", "-c"], input=data[32:], stdout=subprocess.PIPE, check=True).stdout
+    assert len(plain) == n_plain <= 4096 * (len(data) - 32)
+    return plain
+
+
 class Message:
     def __init__(self, data):
         assert isinstance(data, bytes), "messages are binary"
@@ -154,10 +163,13 @@ class Message:
         self.view, = struct.unpack_from("<I", data, 4)
         if self.kind == SNAPSHOT:
             self.form, reserved, _, size, reserved1 = struct.unpack_from("<BHIII", data, 1)
-            assert self.form in (1, 2) and reserved == 0 and reserved1 == 0 and size == len(data) - 16
+            assert self.form in (1, 2, 5, 6) and reserved == 0 and reserved1 == 0 and size == len(data) - 16
             self.body = data[16:]
             self.token = struct.unpack_from("<QQ", self.body, 8)
-            if self.form == 1:
+            if self.form & 4:
+                self.body = decompress(self.body)
+                assert self.token == struct.unpack_from("<QQ", self.body, 8)
+            if self.form & 3 == 1:
                 self.snapshot = Snapshot(self.body)
                 assert self.token == self.snapshot.token
         elif self.kind == UNCHANGED:
@@ -324,6 +336,27 @@ class WebSocket(Case):
                 self.assertEqual(sum(float(line.split()[1]) for line in metrics.splitlines()
                                      if line.startswith("synoptic_websocket_deltas_total")), 4)
         self.go(run())
+
+    def test_compressed(self):
+        for n in (300, 3000):  # one that is compressed at once, one that a thread compresses
+            publish(self.silo, "".join(f'{{"symbol":"S{i}","price":{i % 9},"size":{i},"weight":0.5}}\n' for i in range(n)))
+            self.silo.wait_for("market/quotes", lambda rows: len(rows) == n)
+
+            async def run():
+                async with Socket(self.silo) as socket:
+                    await socket.send(poll(5, "market/quotes", accept=7))
+                    answer = await socket.receive()
+                    self.assertEqual((answer.form, answer.snapshot.n_rows), (5, n))
+                    await socket.send(poll(5, "", answer.token, 30000, accept=7))
+                    publish(self.silo, "".join(f'{{"symbol":"S{i}","price":7,"size":{i}}}\n' for i in range(0, n, 3)))
+                    delta = await socket.receive()
+                    self.assertEqual(delta.form, 6)
+                    held = apply_delta(answer.body, delta.body)
+                    await socket.send(poll(5, "", delta.token, 0, accept=7))
+                    self.assertEqual((await socket.receive()).kind, UNCHANGED)
+                    whole = Curl(self.silo, "/v1/projections/market/quotes", "-H", "Accept: application/vnd.synoptic.snapshot")
+                    self.assertEqual(whole.body, held)
+            self.go(run())
 
     def test_hold_ends(self):
         async def run():

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "replica-delta.h"
+#include "replica-zstd.h"
 #include "syn-beacon.h"
 #include "syn-ws-private.h"
 
@@ -246,7 +247,15 @@ take_form (Fixture *f, Client *self, guint32 view, guint8 form, ReplicaSnapshot 
   memcpy (&head, g_bytes_get_data (payload, NULL), sizeof head);
   g_assert_cmpuint (head.form, ==, form);
   body = g_bytes_new_from_bytes (payload, sizeof head, head.body_bytes);
-  snapshot = form == REPLICA_WIRE_FORM_DELTA ? replica_delta_apply (base, body, &error) : replica_snapshot_new_from_bytes (body, &error);
+  if (form & REPLICA_WIRE_FORM_ZSTD)
+    {
+      GBytes *plain = replica_zstd_decompress (body, &error);
+
+      g_assert_no_error (error);
+      g_bytes_unref (g_steal_pointer (&body));
+      body = plain;
+    }
+  snapshot = form & REPLICA_WIRE_FORM_DELTA ? replica_delta_apply (base, body, &error) : replica_snapshot_new_from_bytes (body, &error);
   g_assert_no_error (error);
   return snapshot;
 }
@@ -927,12 +936,88 @@ test_deltas (Fixture *f, gconstpointer data)
   close_client (f, plain);
 }
 
+#define ALL REPLICA_WIRE_ACCEPT_ALL
+
+/* Small ones on the lane, large ones by the thread; each once, for all. */
+static void
+test_compressed (Fixture *f, gconstpointer data)
+{
+  Client *a = open_client (f), *b = open_client (f), *plain = open_client (f);
+  const guint rows[] = { 500, 30000 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (ReplicaSnapshot) first = NULL, second = NULL;
+      gint64 made = metric (f, syn_ws_metrics.compressions), sent = metric (f, syn_ws_metrics.compressed);
+      gint64 bytes = metric (f, syn_ws_metrics.compressed_bytes);
+      gsize size;
+
+      fixture_publish_text (f, rows[i], 100);
+      send_poll_accept (f, a, 1, "quotes", REPLICA_TOKEN_NONE, 0, ALL);
+      first = take_form (f, a, 1, REPLICA_WIRE_FORM_FULL | REPLICA_WIRE_FORM_ZSTD, NULL);
+      size = g_bytes_get_size (replica_snapshot_get_bytes (first));
+      g_assert_cmpint (size > SYN_COMPRESS_INLINE_BYTES, ==, i == 1);
+      send_poll_accept (f, b, 1, "quotes", REPLICA_TOKEN_NONE, 0, REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_ZSTD);
+      second = take_form (f, b, 1, REPLICA_WIRE_FORM_FULL | REPLICA_WIRE_FORM_ZSTD, NULL);
+      g_assert_true (g_bytes_equal (replica_snapshot_get_bytes (first), replica_snapshot_get_bytes (second)));
+      g_assert_cmpint (metric (f, syn_ws_metrics.compressions) - made, ==, 1);
+      g_assert_cmpint (metric (f, syn_ws_metrics.compressed) - sent, ==, 2);
+      g_assert_cmpint (metric (f, syn_ws_metrics.compressed_bytes) - bytes, <, (gint64) size);
+      send_poll (f, plain, 1, "quotes", REPLICA_TOKEN_NONE, 0);
+      replica_snapshot_unref (take_form (f, plain, 1, REPLICA_WIRE_FORM_FULL, NULL));
+
+      /* A delta that is too small to gain by it goes as it is. */
+      send_poll_accept (f, a, 1, NULL, replica_snapshot_get_token (first), 10000, ALL);
+      fixture_publish_text (f, rows[i], 100);
+      replica_snapshot_unref (take_form (f, a, 1, REPLICA_WIRE_FORM_DELTA, first));
+    }
+  close_client (f, a);
+  close_client (f, b);
+  close_client (f, plain);
+}
+
+/* Who leaves, asks anew or withdraws while his answer is being compressed. */
+static void
+test_compressed_gone (Fixture *f, gconstpointer data)
+{
+  Client *stays = open_client (f), *leaves = open_client (f);
+  SynLane *lanes[] = { syn_silo_get_lane (f->silo, 0), syn_silo_get_lane (f->silo, 1) };
+  g_autoptr (GByteArray) withdrawal = g_byte_array_new ();
+  ReplicaWireWithdraw withdraw = { .type = REPLICA_WIRE_WITHDRAW, .view = 3 };
+
+  fixture_publish_text (f, 30000, 100);
+  for (guint32 view = 1; view <= 4; view++)
+    {
+      send_poll_accept (f, stays, view, "quotes", REPLICA_TOKEN_NONE, 0, ALL);
+      send_poll_accept (f, leaves, view, "quotes", REPLICA_TOKEN_NONE, 0, ALL);
+    }
+  for (guint32 view = 1; view <= 4; view++)
+    replica_snapshot_unref (take_form (f, stays, view, REPLICA_WIRE_FORM_FULL | REPLICA_WIRE_FORM_ZSTD, NULL));
+  fixture_publish_text (f, 30001, 101);
+  g_byte_array_append (withdrawal, (const guint8 *) &withdraw, sizeof withdraw);
+  /* One lane's turn at a time, so that the next thing comes in between. */
+  send_poll_accept (f, stays, 1, NULL, REPLICA_TOKEN_NONE, 0, ALL);
+  send_poll_accept (f, stays, 3, NULL, REPLICA_TOKEN_NONE, 0, ALL);
+  send_frame (f, stays, 0x82, withdrawal->data, withdrawal->len);
+  send_poll (f, stays, 1, NULL, REPLICA_TOKEN_NONE, 0);
+  for (guint i = 0; i < 3; i++)
+    for (guint k = 0; k < 2; k++)
+      syn_silo_step (f->silo, lanes[k]);
+  close_client (f, leaves);
+  fixture_settle (f);
+  receive (f, stays);
+  g_assert_false (stays->closed);
+  close_client (f, stays);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add ("/front/ws/" name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
   ADD ("deltas", test_deltas);
+  ADD ("compressed", test_compressed);
+  ADD ("compressed-gone", test_compressed_gone);
   g_test_add_func ("/front/ws/sizes", test_sizes);
   ADD ("handshake", test_handshake);
   ADD ("early-bytes", test_early_bytes);

@@ -50,6 +50,51 @@ test_goodput (void)
   g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 50000, 1);
 }
 
+/* What comes in ten milliseconds, or in ten seconds: the rate is that of the bytes that were seen to come. */
+static void
+test_stretches (void)
+{
+  ReplicaMeter meter;
+
+  replica_meter_init (&meter);
+  replica_meter_add_stretch (&meter, 1000000, 5000000, 5010000);
+  g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 1e8, 1);
+  replica_meter_add_stretch (&meter, 10, 6000000, 6000200);        /* most of it was there before anybody looked */
+  replica_meter_add_stretch (&meter, 1000000, 7000000, 7000050);   /* all in one go */
+  g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 1e8, 1);
+}
+
+/* A million bytes a round, at that rate. */
+static void
+set_rate (ReplicaMeter *meter, double bytes_per_s)
+{
+  for (guint i = 0; i < REPLICA_METER_SAMPLES; i++)
+    replica_meter_add_stretch (meter, 1000000, 0, (gint64) (1e12 / bytes_per_s));
+}
+
+static void
+test_zstd_pays (void)
+{
+  const double limit = (1 - REPLICA_METER_ZSTD_SHARE) / (1 / REPLICA_METER_ZSTD_COMPRESS + 1 / REPLICA_METER_ZSTD_DECOMPRESS);
+  ReplicaMeter meter;
+
+  replica_meter_init (&meter);
+  g_assert_false (replica_meter_pays_zstd (&meter, FALSE)); /* unknown: as it is */
+  g_assert_true (replica_meter_pays_zstd (&meter, TRUE));
+  set_rate (&meter, 125e3); /* 1 Mbit/s */
+  g_assert_true (replica_meter_pays_zstd (&meter, FALSE));
+  set_rate (&meter, limit * 0.45);
+  g_assert_true (replica_meter_pays_zstd (&meter, FALSE));
+  /* In between nothing changes. */
+  set_rate (&meter, limit * 0.75);
+  g_assert_false (replica_meter_pays_zstd (&meter, FALSE));
+  g_assert_true (replica_meter_pays_zstd (&meter, TRUE));
+  set_rate (&meter, limit * 1.1);
+  g_assert_false (replica_meter_pays_zstd (&meter, TRUE));
+  set_rate (&meter, 1e9);
+  g_assert_false (replica_meter_pays_zstd (&meter, TRUE));
+}
+
 static void
 test_write (void)
 {
@@ -72,6 +117,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/meter/rtt", test_rtt);
   g_test_add_func ("/meter/goodput", test_goodput);
+  g_test_add_func ("/meter/stretches", test_stretches);
+  g_test_add_func ("/meter/zstd-pays", test_zstd_pays);
   g_test_add_func ("/message/write", test_write);
   return g_test_run ();
 }

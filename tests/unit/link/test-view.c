@@ -7,6 +7,7 @@
 #include "fake-silo.h"
 #include "replica-delta.h"
 #include "replica-wire.h"
+#include "replica-zstd.h"
 
 static void
 test_loop (void)
@@ -193,6 +194,56 @@ test_deltas (void)
   g_assert_cmpuint (counts.n_deltas, ==, 4);
   g_assert_cmpuint (counts.n_refused, ==, 0);
   g_assert_cmpuint (counts.full_bytes, >, counts.delta_bytes / 4);
+  fake_view_drop (view);
+  fake_free (fake);
+}
+
+/* Asked for when that is said to pay: in full and as deltas. A damaged one ends the connection, as any damaged snapshot does. */
+static void
+test_compressed (void)
+{
+  Fake *fake = fake_new ();
+  FakeSeen seen;
+  ReplicaView *view = fake_view_new (fake, "a", &seen);
+  g_autofree gint64 *values = g_new0 (gint64, 500);
+  g_autoptr (FakePoll) poll = NULL;
+  g_autoptr (GBytes) full = fake_snapshot_bytes ("a", (ReplicaToken){ 1, 1 }, values, 500), zstd = replica_zstd_compress (full);
+  g_autoptr (GBytes) cut = NULL;
+  ReplicaViewCounts counts;
+
+  replica_link_start (fake->link);
+  poll = fake_take_poll (fake);
+  g_assert_false (poll->accept & REPLICA_WIRE_ACCEPT_ZSTD); /* not on loopback */
+  g_assert_false (replica_link_get_compresses (fake->link));
+  replica_link_set_compression (fake->link, REPLICA_COMPRESSION_ALWAYS);
+  fake_send_body (fake, poll->view, full);
+  g_clear_pointer (&poll, fake_poll_free);
+  poll = fake_take_poll (fake);
+  g_assert_cmpuint (poll->accept, ==, REPLICA_WIRE_ACCEPT_ALL);
+  g_bytes_unref (full);
+  g_bytes_unref (zstd);
+  values[0] = 99;
+  full = fake_snapshot_bytes ("a", (ReplicaToken){ 1, 2 }, values, 500);
+  zstd = replica_zstd_compress (full);
+  fake_send_form (fake, poll->view, REPLICA_WIRE_FORM_FULL | REPLICA_WIRE_FORM_ZSTD, zstd);
+  fake_wait_until (fake, seen.n == 2);
+  g_assert_cmpint (seen.value, ==, 99);
+  replica_view_get_counts (view, &counts);
+  g_assert_cmpuint (counts.n_compressed, ==, 1);
+  g_assert_cmpuint (counts.n_full, ==, 2);
+  replica_link_set_compression (fake->link, REPLICA_COMPRESSION_AUTO);
+  g_assert_false (replica_link_get_compresses (fake->link));
+
+  g_clear_pointer (&poll, fake_poll_free);
+  poll = fake_take_poll (fake);
+  g_bytes_unref (full);
+  g_bytes_unref (zstd);
+  full = fake_snapshot_bytes ("a", (ReplicaToken){ 1, 3 }, values, 500);
+  zstd = replica_zstd_compress (full);
+  cut = g_bytes_new_from_bytes (zstd, 0, g_bytes_get_size (zstd) - 1);
+  fake_send_form (fake, poll->view, REPLICA_WIRE_FORM_FULL | REPLICA_WIRE_FORM_ZSTD, cut);
+  fake_wait_state (fake, REPLICA_LINK_OFFLINE);
+  g_assert_cmpint (seen.value, ==, 99);
   fake_view_drop (view);
   fake_free (fake);
 }
@@ -773,6 +824,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/view/loop", test_loop);
   g_test_add_func ("/view/deltas", test_deltas);
+  g_test_add_func ("/view/compressed", test_compressed);
   g_test_add_func ("/view/bad-deltas", test_bad_deltas);
   g_test_add_func ("/view/age-at-an-edge", test_age_at_an_edge);
   g_test_add_func ("/view/confirms", test_confirms);

@@ -6,22 +6,27 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
 
-from silo import Silo, until
+from silo import Silo, program, until
 
 ALL = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6")) >= 100  # meson's long setup
 
+N_BOOKS = 300
 CATALOG = {
     "sources": [{"name": "orders", "kind": "http", "durable": True,
-                 "fields": {"who": "string", "i": "int64", "amount": "decimal(2)"}}],
+                 "fields": {"who": "string", "i": "int64", "amount": "decimal(2)", "book": "string"}}],
     "projections": [
         {"name": "totals", "from": "orders", "key": ["who"], "min_interval_ms": 50,
          "columns": {"n": "count()", "amount": "sum(amount)", "last": "last(i)"}},
         {"name": "all", "from": "orders", "min_interval_ms": 50, "columns": {"n": "count()", "amount": "sum(amount)"}},
+        # of many rows, of which few change
+        {"name": "books", "from": "orders", "key": ["book"], "where": "book is not null", "min_interval_ms": 50, "columns": {"n": "count()"}},
         # conflated: these two share their events
         {"name": "by_last_digit", "from": "orders", "key": ["i"], "where": "i < 10", "min_interval_ms": 50, "columns": {"n": "count()"}},
         {"name": "by_last_digit_sum", "from": "orders", "key": ["i"], "where": "i < 10", "min_interval_ms": 50,
@@ -60,7 +65,8 @@ class Publisher(threading.Thread):
         n = self.random.choice((1, 1, 2, 10, 200))
         rows = [(self.begun + i, self.random.randrange(100000)) for i in range(n)]
         rows = [(self.random.randrange(10) if self.random.random() < 0.1 else 10 + i, cents) for i, cents in rows]
-        body = "".join(f'{{"who":"{self.who}","i":{i},"amount":{cents // 100}.{cents % 100:02}}}\n' for i, cents in rows)
+        body = "".join(f'{{"who":"{self.who}","i":{i},"amount":{cents // 100}.{cents % 100:02},"book":"the book of number {i % N_BOOKS}"}}\n'
+                       for i, cents in rows)
         self.begun += n
         self.requests += 1
         answer = self.send(body, self.requests)
@@ -133,6 +139,58 @@ class Poller(threading.Thread):
                 connection.close()
 
 
+class Views(threading.Thread):
+    """Clients of libreplica, all in one process on one link: tests/fault/view-log.c, whose lines are looked at as they come. `paths` are views; of
+    those in `many` (many rows, of which some change) a connection gets at most one snapshot in full."""
+
+    LINE = re.compile(r"(\S+) ([0-9a-f]+)-([0-9a-f]+) connection (\d+) full (\d+) delta (\d+) refused (\d+) rows (\d+)\n")
+
+    def __init__(self, url, paths, many=()):
+        super().__init__(daemon=True)
+        self.paths, self.many = paths, many
+        self.process = subprocess.Popen([program("view-log", "SYNOPTIC_VIEW_LOG"), url, *paths], stdout=subprocess.PIPE, text=True)
+        self.tokens = {path: (0, 0) for path in paths}
+        self.epochs = {path: set() for path in paths}
+        self.n_full, self.n_delta = dict.fromkeys(paths, 0), dict.fromkeys(paths, 0)
+        self.begun = {}  # path: (connection, n_full before it)
+        self.fault = None
+
+    def run(self):
+        for line in self.process.stdout:
+            self.fault = self.fault or self.look(line)
+
+    def look(self, line):
+        match = self.LINE.fullmatch(line)
+        if match is None:
+            return f"not a line of view-log: {line!r}"
+        path, token = match[1], (int(match[2], 16), int(match[3], 16))
+        connection, n_full, n_delta, n_refused = (int(text) for text in match.groups()[3:7])
+        if token <= self.tokens[path]:
+            return f"{path}: token {token} after {self.tokens[path]}"
+        if n_refused:
+            return f"{path}: {n_refused} deltas did not fit"
+        if self.begun.get(path, (0, 0))[0] != connection:
+            self.begun[path] = (connection, self.n_full[path])
+        if path in self.many and n_full > self.begun[path][1] + 1:
+            return f"{path}: {n_full - self.begun[path][1]} snapshots in full on connection {connection}: {line}"
+        self.tokens[path], self.n_full[path], self.n_delta[path] = token, n_full, n_delta
+        self.epochs[path].add(token[0])
+        return None
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.join(10)
+        self.process.stdout.close()
+
+
+def token_of(silo, path):
+    """As soon as it can be had."""
+    while (answer := silo.get(f"/v1/projections/{path}")).status == 503:
+        time.sleep(0.02)
+    return tuple(int(part, 16) for part in answer.headers["ETag"].strip('"').split("-"))
+
+
 def status_of(silo):
     """Of the durable source."""
     return next(source for source in silo.get("/v1/sources").json["sources"] if source["name"] == "orders")
@@ -189,6 +247,7 @@ def check_all(test, silo, publishers, quick=False):
           [(sum(n for n, _ in expected.values()), sum(cents for _, cents in expected.values()))])
     check("by_last_digit", lambda rows: {row["i"]: row["n"] for row in rows},
           {i: n for i in range(10) if (n := sum(p.small[i] for p in publishers)) > 0})
+    check("books", lambda rows: sum(row["n"] for row in rows), sum(n for n, _ in expected.values()))
     sequence = status_of(silo)["sequence"]
     test.assertEqual(sequence, sum(p.acknowledged for p in publishers), "numbers have gaps")
     return sequence

@@ -13,8 +13,8 @@ import threading
 import time
 import unittest
 
-from durable import CATALOG, Poller, Publisher, check_all, counts, settled
-from silo import Silo, main, program
+from durable import CATALOG, Poller, Publisher, Views, check_all, counts, settled, token_of
+from silo import Silo, main, program, until
 
 ROUNDS = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6"))
 SEED = int(os.environ.get("SYNOPTIC_FAULT_SEED", "0")) or random.randrange(1, 1 << 30)
@@ -28,7 +28,11 @@ class Kill(unittest.TestCase):
             silo.listen = f"127.0.0.1:{silo.port}"
             publishers = [Publisher(silo.port, n, SEED + n) for n in range(N_PUBLISHERS)]
             pollers = [Poller(silo.port, path) for path in ("totals", "all", "by_last_digit")]
-            for thread in publishers + pollers:
+            paths = ("totals", "all", "by_last_digit", "books")
+            clients = [Views(silo.url, paths, many=("books",)) for _ in range(2)]
+            for client in clients:
+                self.addCleanup(client.stop)
+            for thread in publishers + pollers + clients:
                 thread.start()
             for number in range(ROUNDS):
                 time.sleep(chance.random() * 0.6)
@@ -37,8 +41,10 @@ class Kill(unittest.TestCase):
                 silo.start()
                 after = counts(settled(silo, "totals"))
                 begun = {p.who: p.begun for p in publishers}
-                for thread in publishers + pollers:
+                for thread in publishers + pollers + clients:
                     self.assertIsNone(thread.fault, f"round {number}")
+                for client in clients:  # by themselves
+                    until(lambda: all(token[0] >= token_of(silo, path)[0] for path, token in client.tokens.items()), what="a view's new epoch")
                 for who, n in before.items():
                     self.assertGreaterEqual(after.get(who, (0, 0))[0], n, f"round {number}: acknowledged events of {who} are missing")
                     self.assertLessEqual(after.get(who, (0, 0))[0], begun[who], f"round {number}: events of {who} count twice")
@@ -49,6 +55,13 @@ class Kill(unittest.TestCase):
                 self.assertIsNone(publisher.fault)
                 self.assertFalse(publisher.is_alive())
             sequence = check_all(self, silo, publishers)
+            for client in clients:
+                until(lambda: all(token == token_of(silo, path) for path, token in client.tokens.items()), what="the newest snapshot")
+                self.assertIsNone(client.fault)
+                self.assertGreater(client.n_delta["books"], client.n_full["books"])
+                self.assertLessEqual(client.n_full["books"], ROUNDS + 1)
+                self.assertGreater(len(client.epochs["books"]), 1)
+                print(f"# a client: {client.n_full} in full, {client.n_delta} deltas, {len(client.epochs['books'])} epochs", flush=True)
             for poller in pollers:
                 poller.stopping = True
             for poller in pollers:

@@ -118,8 +118,8 @@ append_silo (GString *json, Report *self)
   syn_process_read (&process);
   g_string_append_printf (json,
                           "\"version\":\"" SYNOPTIC_VERSION
-                          "\",\"pid\":%d,\"incarnation\":%u,\"uptime_s\":%.3f,\"ready\":%s,",
-                          (int) getpid (), syn_silo_get_incarnation (silo),
+                          "\",\"pid\":%d,\"incarnation\":%u,\"time_us\":%" G_GINT64_FORMAT ",\"uptime_s\":%.3f,\"ready\":%s,",
+                          (int) getpid (), syn_silo_get_incarnation (silo), g_get_real_time (),
                           (double) (g_get_real_time () - syn_silo_get_started_us (silo)) / G_USEC_PER_SEC,
                           self->request.http->ready ? "true" : "false");
   syn_http_edge_append_status (self->request.http, json);

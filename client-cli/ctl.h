@@ -41,6 +41,7 @@ int ctl_status (const char *server, int argc, char **argv);
 int ctl_screens (const char *server, int argc, char **argv);
 int ctl_projections (const char *server, int argc, char **argv);
 int ctl_journal (const char *server, int argc, char **argv);
+int ctl_load (const char *server, int argc, char **argv);
 
 /* ctl-common.c */
 

@@ -125,6 +125,8 @@ sent_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   Exchange *self = user_data;
   g_autoptr (GError) error = NULL;
   SoupMessageHeaders *headers;
+  const char *age;
+  guint64 age_s;
 
   self->stream = soup_session_send_finish (SOUP_SESSION (object), result, &error);
   if (self->stream == NULL)
@@ -137,6 +139,9 @@ sent_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   self->answer.status = soup_message_get_status (self->message);
   self->answer.content_type = g_strdup (soup_message_headers_get_one (headers, "Content-Type"));
   self->answer.retry_after = g_strdup (soup_message_headers_get_one (headers, "Retry-After"));
+  age = soup_message_headers_get_one (headers, "Age");
+  if (age != NULL && g_ascii_string_to_unsigned (age, 10, 0, G_MAXINT32, &age_s, NULL))
+    self->answer.age_s = (gint64) age_s;
   self->bytes = g_byte_array_new ();
   g_input_stream_read_bytes_async (self->stream, PIECE_BYTES, G_PRIORITY_DEFAULT, self->upstream->ending, read_cb, self);
 }

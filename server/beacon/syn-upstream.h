@@ -45,6 +45,7 @@ typedef struct {
 typedef struct {
   guint status; /* of HTTP */
   char *content_type, *retry_after; /* (nullable) */
+  gint64 age_s; /* as it said; 0: it did not */
   GBytes *body;
 } SynUpstreamAnswer;
 

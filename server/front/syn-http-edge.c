@@ -21,6 +21,7 @@ typedef struct {
   const char *path;   /* (static) */
   GBytes *body;       /* (owned) (nullable): the one that is kept */
   gint64 fetched_ms;
+  gint64 known_ms;    /* when it was true: before that, where the upstream is an edge that is cut off */
   gboolean fetching;
   Waiting *waiting;
   SynTimer patience;
@@ -91,7 +92,13 @@ count_request (SynHttpEdge *self, const GError *error)
 static gint64
 list_age_ms (const List *list)
 {
-  return syn_lane_now_ms (list->edge->http->lane) - list->fetched_ms;
+  return syn_lane_now_ms (list->edge->http->lane) - list->known_ms;
+}
+
+static gboolean
+is_fresh (const List *list, gint64 within_ms)
+{
+  return list->body != NULL && syn_lane_now_ms (list->edge->http->lane) - list->fetched_ms < within_ms;
 }
 
 /* With the one that is kept; without one, with @error (nullable). */
@@ -163,7 +170,10 @@ fetched (const SynUpstreamAnswer *answer, const GError *error, gpointer user_dat
       g_clear_pointer (&list->body, g_bytes_unref);
       list->body = g_bytes_ref (answer->body);
       if (edge->http != NULL)
-        list->fetched_ms = syn_lane_now_ms (edge->http->lane);
+        {
+          list->fetched_ms = syn_lane_now_ms (edge->http->lane);
+          list->known_ms = list->fetched_ms - answer->age_s * 1000;
+        }
     }
   else if (answer != NULL)
     refused = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "the upstream %s answered %u to a question for %s",
@@ -208,7 +218,7 @@ on_refresh (SynTimer *timer, gpointer user_data)
       List *list = &self->lists[i];
 
       all = all && list->body != NULL;
-      if (list->body == NULL || list_age_ms (list) >= SYN_LIST_REFRESH_MS)
+      if (!is_fresh (list, SYN_LIST_REFRESH_MS))
         fetch (list);
     }
   syn_lane_arm (self->http->lane, &self->refresh, all ? SYN_LIST_REFRESH_MS / 4 : FIRST_MS, on_refresh, self);
@@ -224,7 +234,7 @@ syn_http_edge_list (SynHttp *http, SoupServerMessage *msg, const char *path)
     if (g_str_equal (http->edge->lists[i].path, path))
       list = &http->edge->lists[i];
   g_return_if_fail (list != NULL);
-  if (list->body != NULL && list_age_ms (list) < SYN_LIST_FRESH_MS)
+  if (is_fresh (list, SYN_LIST_FRESH_MS))
     {
       respond_list (list, msg, NULL);
       return;

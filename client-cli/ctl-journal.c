@@ -145,6 +145,30 @@ add_holds (JsonBuilder *json, SynJournalReader *reader, GError **error)
   return TRUE;
 }
 
+static gboolean
+add_lost (JsonBuilder *json, SynJournalReader *reader, GError **error)
+{
+  g_autoptr (GArray) losses = syn_journal_reader_list_lost (reader, error);
+
+  if (losses == NULL)
+    return FALSE;
+  begin_list (json, "lost");
+  for (guint i = 0; i < losses->len; i++)
+    {
+      const SynJournalLost *lost = &g_array_index (losses, SynJournalLost, i);
+
+      json_builder_begin_object (json);
+      add_text (json, "source", lost->source);
+      add_number (json, "partition", lost->partition);
+      add_number (json, "record", lost->record);
+      add_number (json, "first", lost->first_sequence);
+      add_number (json, "last", lost->last_sequence);
+      json_builder_end_object (json);
+    }
+  json_builder_end_array (json);
+  return TRUE;
+}
+
 static int
 inspect (SynJournalReader *reader, CtlFormat format)
 {
@@ -157,7 +181,7 @@ inspect (SynJournalReader *reader, CtlFormat format)
   add_number (json, "format", SYN_JOURNAL_SCHEMA);
   add_number (json, "bytes", syn_journal_reader_get_used_bytes (reader));
   if (!add_logs (json, reader, &error) || !add_sources (json, reader, &error) || !add_checkpoints (json, reader, &error)
-      || !add_holds (json, reader, &error))
+      || !add_holds (json, reader, &error) || !add_lost (json, reader, &error))
     return ctl_fail (error);
   json_builder_end_object (json);
   root = json_builder_get_root (json);
@@ -212,9 +236,12 @@ run_verify (const char *server, int argc, char **argv)
   if (reader == NULL || !syn_journal_reader_verify (reader, say_fault, NULL, &verified, &error))
     return ctl_fail (error);
   printf ("%s: %" G_GUINT64_FORMAT " records, %" G_GUINT64_FORMAT " events, %" G_GUINT64_FORMAT " bytes, %" G_GUINT64_FORMAT
-          " checkpoints, %" G_GUINT64_FORMAT " faults\n",
+          " checkpoints, %" G_GUINT64_FORMAT " faults",
           verified.n_faults == 0 ? "OK" : "DAMAGED", verified.n_records, verified.n_events, verified.n_bytes, verified.n_checkpoints,
           verified.n_faults);
+  if (verified.n_lost_events > 0)
+    printf (", %" G_GUINT64_FORMAT " events marked as lost", verified.n_lost_events);
+  putchar ('\n');
   return ctl_flush () == CTL_OK && verified.n_faults == 0 ? CTL_OK : CTL_ERROR;
 }
 
@@ -239,13 +266,15 @@ static const CtlVerb verbs[] = {
   { "verify", "DIR|FILE", "checks all of it", run_verify },
   { "export", "DIR|FILE SOURCE", "prints the events of a source", ctl_journal_export },
   { "backup", "DIR|FILE TO", "copies it, also while a server runs", run_backup },
+  { "repair", "DIR", "tells what is lost where it is damaged; --yes marks it so", ctl_journal_repair },
+  { "drop", "DIR NAME", "lets go of what is held for a reader that is no more", ctl_journal_drop },
 };
 
 static void
 print_verbs (FILE *out)
 {
   fputs ("Usage: synopticctl journal VERB [OPTION…] DIR|FILE [ARGUMENT…]\n\nReads a journal's file (DIR: that of a data folder), also while a "
-         "server writes to it.\n\nVerbs:\n",
+         "server writes to it; repair and drop change\nit, and want the server stopped.\n\nVerbs:\n",
          out);
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
     {

@@ -8,5 +8,7 @@
 G_BEGIN_DECLS
 
 int ctl_journal_export (const char *server, int argc, char **argv);
+int ctl_journal_repair (const char *server, int argc, char **argv);
+int ctl_journal_drop (const char *server, int argc, char **argv);
 
 G_END_DECLS

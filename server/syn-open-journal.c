@@ -9,6 +9,7 @@
 #include "syn-open-journal.h"
 
 #include "syn-duration.h"
+#include "syn-error.h"
 #include "syn-journal-reader.h"
 #include "syn-limits.h"
 #include "syn-projection.h"
@@ -92,6 +93,36 @@ say_left_behind (SynCatalog *catalog, const char *folder)
     }
 }
 
+/* ---- a file that should be there ---- */
+
+#define MADE "journal.made"
+
+/* A journal that was here once and is gone is not begun anew as if nothing had been. */
+static gboolean
+check_present (const char *folder, GError **error)
+{
+  g_autofree char *file = g_build_filename (folder, SYN_JOURNAL_FILE, NULL), *log = g_strconcat (file, "-wal", NULL);
+  g_autofree char *made = g_build_filename (folder, MADE, NULL);
+
+  if (g_file_test (file, G_FILE_TEST_EXISTS) || (!g_file_test (made, G_FILE_TEST_EXISTS) && !g_file_test (log, G_FILE_TEST_EXISTS)))
+    return TRUE;
+  g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID,
+               "%s: is missing, and with it what durable sources acknowledged: restore a back-up; or, to begin without all that, remove %s and %s", file, made, log);
+  return FALSE;
+}
+
+/* Without it the check above sees less, and that is all. */
+static void
+note_made (const char *folder)
+{
+  g_autofree char *made = g_build_filename (folder, MADE, NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (!g_file_test (made, G_FILE_TEST_EXISTS)
+      && !g_file_set_contents_full (made, SYN_JOURNAL_FILE " was made here\n", -1, G_FILE_SET_CONTENTS_DURABLE | G_FILE_SET_CONTENTS_CONSISTENT, 0640, &error))
+    g_warning ("%s", error->message);
+}
+
 gboolean
 syn_open_journal (SynSilo *silo, SynCatalog *catalog, const char *folder, const SynRetainOptions *options, GError **error)
 {
@@ -106,9 +137,12 @@ syn_open_journal (SynSilo *silo, SynCatalog *catalog, const char *folder, const 
     return TRUE;
   journal_options.sources = (const SynJournalSourceRetention *) rules->data;
   journal_options.n_sources = rules->len;
+  if (!check_present (folder, error))
+    return FALSE;
   journal = syn_sqlite_journal_new (&journal_options, error);
   if (journal == NULL)
     return FALSE;
+  note_made (folder);
   syn_silo_set_journal (silo, journal, TRUE);
   say_left_behind (catalog, folder);
   return TRUE;

@@ -17,7 +17,7 @@
 G_BEGIN_DECLS
 
 #define SYN_JOURNAL_FILE "journal.db"
-#define SYN_JOURNAL_SCHEMA 1
+#define SYN_JOURNAL_SCHEMA 2 /* 1: has no SYN_RECORD_LOST, and is otherwise the same */
 #define SYN_JOURNAL_APPLICATION_ID 0x53594e4a /* "SYNJ" */
 
 extern const char syn_journal_schema[];

@@ -262,6 +262,34 @@ syn_journal_reader_list_checkpoints (SynJournalReader *self, GError **error)
 }
 
 static void
+lost_clear (gpointer data)
+{
+  g_free (((SynJournalLost *) data)->source);
+}
+
+static gboolean
+take_lost (sqlite3_stmt *statement, gpointer user_data)
+{
+  const SynJournalLost lost = { (guint) sqlite3_column_int64 (statement, 0), (guint64) sqlite3_column_int64 (statement, 1), text_of (statement, 2),
+                                (guint64) sqlite3_column_int64 (statement, 3), (guint64) sqlite3_column_int64 (statement, 4) };
+
+  g_array_append_val (user_data, lost);
+  return TRUE;
+}
+
+GArray *
+syn_journal_reader_list_lost (SynJournalReader *self, GError **error)
+{
+  g_autoptr (GArray) losses = g_array_new (FALSE, FALSE, sizeof (SynJournalLost));
+
+  g_array_set_clear_func (losses, lost_clear);
+  return each_row (self, prepare (self, "SELECT part, seq, source, first, first + n - 1 FROM record WHERE kind=5 ORDER BY part, seq", error), take_lost, losses,
+                   error)
+           ? g_steal_pointer (&losses)
+           : NULL;
+}
+
+static void
 hold_clear (gpointer data)
 {
   g_free (((SynJournalHold *) data)->name);

@@ -38,10 +38,19 @@ typedef struct {
   guint64 sequence;
 } SynJournalHold;
 
+/* Events that an operator has marked as lost. */
+typedef struct {
+  guint partition;
+  guint64 record;
+  char *source;   /* (owned) */
+  guint64 first_sequence, last_sequence;
+} SynJournalLost;
+
 /* (transfer full): what the rows say; whether it is true, only verify knows. NULL with an error. */
 GArray *syn_journal_reader_list_logs (SynJournalReader *self, GError **error);           /* SynJournalExtent */
 GArray *syn_journal_reader_list_sources (SynJournalReader *self, GError **error);        /* SynJournalSource: reads the heads of all records */
 GPtrArray *syn_journal_reader_list_checkpoints (SynJournalReader *self, GError **error); /* SynJournalCheckpoint: whole heads only */
+GArray *syn_journal_reader_list_lost (SynJournalReader *self, GError **error);           /* SynJournalLost */
 GArray *syn_journal_reader_list_holds (SynJournalReader *self, GError **error);          /* SynJournalHold */
 
 /* FALSE ends the walk. */
@@ -51,6 +60,7 @@ gboolean syn_journal_reader_walk (SynJournalReader *self, const char *source, Sy
 
 typedef struct {
   guint64 n_records, n_events, n_bytes, n_checkpoints, n_faults;
+  guint64 n_lost_events; /* that are marked as lost: no fault */
 } SynJournalVerified;
 
 /* Everything: the database's own structure, each checksum, each number, that events follow each other, that batches can be read, pieces and

@@ -45,12 +45,14 @@ syn_journal_record_find_fault (const SynJournalRecord *self)
 {
   if (self->sequence == 0 || self->epoch == 0)
     return "it has no number or no epoch";
-  if (self->kind < SYN_RECORD_CLAIM || self->kind > SYN_RECORD_TICK)
+  if (self->kind < SYN_RECORD_CLAIM || self->kind > SYN_RECORD_LOST)
     return "its kind is unknown";
-  if (self->kind != SYN_RECORD_BATCH)
+  if (self->kind != SYN_RECORD_BATCH && self->kind != SYN_RECORD_LOST)
     return self->source[0] != '\0' || self->n_events != 0 || self->first_sequence != 0 ? "it is no batch, but has events" : NULL;
   if (self->source[0] == '\0' || self->n_events == 0 || self->first_sequence == 0)
     return "it is a batch without source or events";
+  if (self->kind == SYN_RECORD_LOST && self->bytes != NULL)
+    return "its events are lost, and it has some";
   return NULL;
 }
 
@@ -67,6 +69,8 @@ syn_record_kind_to_string (SynRecordKind kind)
       return "release";
     case SYN_RECORD_TICK:
       return "tick";
+    case SYN_RECORD_LOST:
+      return "loss";
     }
   return "unknown";
 }

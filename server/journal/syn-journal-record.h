@@ -13,15 +13,16 @@ typedef enum {
   SYN_RECORD_BATCH = 2,   /* events of one source */
   SYN_RECORD_RELEASE = 3, /* the owner went in order */
   SYN_RECORD_TICK = 4,    /* the owner is alive */
+  SYN_RECORD_LOST = 5,    /* events of one source that a broken disk has lost: an operator has said so (syn-journal-editor.h) */
 } SynRecordKind;
 
 typedef struct {
   guint64 sequence;       /* of the record in its partition's log, from 1 */
   guint64 epoch;          /* of the owner who wrote it, from 1 */
   SynRecordKind kind;
-  char *source;           /* (owned): batches; "" otherwise */
-  guint64 first_sequence; /* batches: of the first event, as its source counts; 0 otherwise */
-  guint n_events;         /* batches: at least 1 */
+  char *source;           /* (owned): batches and what is lost; "" otherwise */
+  guint64 first_sequence; /* likewise: of the first event, as its source counts; 0 otherwise */
+  guint n_events;         /* likewise: at least 1 */
   gint64 time_us;         /* real time, when it was written */
   GBytes *bytes;          /* (owned) (nullable): batches: syn-event-codec.h; NULL otherwise, and where the reader did not want it */
 } SynJournalRecord;

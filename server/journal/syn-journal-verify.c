@@ -41,6 +41,7 @@ static void
 check_events (Verify *self, guint partition, const SynJournalRecord *record)
 {
   guint64 *next = g_hash_table_lookup (self->sources, record->source);
+  gboolean is_lost = record->kind == SYN_RECORD_LOST;
   g_autoptr (GError) error = NULL;
   g_autoptr (ReplicaSnapshot) snapshot = record->bytes != NULL ? replica_snapshot_new_from_bytes (record->bytes, &error) : NULL;
 
@@ -54,6 +55,8 @@ check_events (Verify *self, guint partition, const SynJournalRecord *record)
       g_hash_table_insert (self->sources, g_strdup (record->source), next);
     }
   *next = record->first_sequence + record->n_events;
+  if (is_lost)
+    return;
   if (snapshot == NULL)
     tell (self, "partition %u: record %" G_GUINT64_FORMAT ": its events cannot be read: %s", partition, record->sequence,
           error != NULL ? error->message : "there are no bytes");
@@ -98,6 +101,11 @@ check_row (Verify *self, sqlite3_stmt *statement)
       tell (self, "partition %u: record %" G_GUINT64_FORMAT " is damaged: %s", partition, sequence, fault);
       g_hash_table_remove_all (self->sources); /* whose events it had is not known */
       return;
+    }
+  if (record->kind == SYN_RECORD_LOST)
+    {
+      self->verified->n_lost_events += record->n_events;
+      check_events (self, partition, record);
     }
   if (record->kind != SYN_RECORD_BATCH)
     return;

@@ -21,7 +21,7 @@ const char *const syn_journal_write_sql[SYN_JW_N_STATEMENTS] = {
   [SYN_JW_BACKWARDS] = "SELECT " SYN_JOURNAL_RECORD_COLUMNS " FROM record WHERE part=?1 ORDER BY seq DESC",
   [SYN_JW_BEYOND] = "SELECT max(seq), max(epoch) FROM checkpoint WHERE part=?1",
   [SYN_JW_FIRST] = "SELECT seq, time_us FROM record WHERE part=?1 ORDER BY seq LIMIT 1",
-  [SYN_JW_REMOVE] = "DELETE FROM record WHERE part=?1 AND seq=?2 RETURNING id, source, n, length(bytes)",
+  [SYN_JW_REMOVE] = "DELETE FROM record WHERE part=?1 AND seq=?2 RETURNING id, source, n * (kind=2), length(bytes)",
   [SYN_JW_PUT_PIECE] = "INSERT OR REPLACE INTO piece (checkpoint, idx, sum, bytes) VALUES (?1, ?2, ?3, ?4)",
   [SYN_JW_PUT_HEAD] = "INSERT INTO checkpoint (" SYN_JOURNAL_CHECKPOINT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
   [SYN_JW_GENERATIONS] = "SELECT id, seq FROM checkpoint WHERE part=?1 AND name=?2 ORDER BY id DESC",
@@ -32,7 +32,7 @@ const char *const syn_journal_write_sql[SYN_JW_N_STATEMENTS] = {
   [SYN_JW_UNHOLD] = "DELETE FROM hold WHERE part=?1 AND name=?2",
   [SYN_JW_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
   [SYN_JW_FIRST_BATCH] = "SELECT time_us, source FROM record WHERE part=?1 AND kind=2 ORDER BY seq LIMIT 1",
-  [SYN_JW_COUNT] = "SELECT id, part, source, n, length(bytes) FROM record WHERE id>?1 AND id<=?2 ORDER BY id",
+  [SYN_JW_COUNT] = "SELECT id, part, source, n * (kind=2), length(bytes) FROM record WHERE id>?1 AND id<=?2 ORDER BY id",
   [SYN_JW_LAST_ID] = "SELECT coalesce(max(id), 0) FROM record",
   [SYN_JW_OLDEST] = "SELECT time_us FROM record ORDER BY id LIMIT 1",
 };

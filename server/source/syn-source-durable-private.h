@@ -46,6 +46,7 @@ struct _SynDurable {
   guint64 n_replayed;  /* since all feeds were live */
   gint64 began_ms;
   gboolean must_trim;
+  gboolean after_lost; /* of the pass: what comes next may be taken after a gap */
   guint64 lost_end;    /* sequence of the last event that the disk has lost; 0: none */
   SynTimer retry, check;
   /* the checkpoint */
@@ -54,6 +55,9 @@ struct _SynDurable {
   gboolean putting;
   guint64 put_sequence, put_record;
 };
+
+/* What an operator can do about a damaged record: behind what is said of it. */
+#define SYN_DURABLE_REMEDY "; stop the silo, and see what is lost with: synopticctl journal repair"
 
 /* The journal, or what was read from it, is not as it should be: @message (taken) is told, and after a while it is tried again. */
 void syn_source_durable_fail (SynSource *source, char *message);

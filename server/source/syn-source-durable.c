@@ -87,7 +87,10 @@ syn_source_durable_came_well (SynSource *source, SynJournalRequest *answer)
     {
       /* What a pass wanted next has gone meanwhile: where does the log begin now? */
       self->must_trim = g_error_matches (answer->error, SYN_ERROR, SYN_ERROR_NOT_FOUND);
-      syn_source_durable_fail (source, g_strdup (answer->error->message));
+      if (g_error_matches (answer->error, SYN_ERROR, SYN_ERROR_INTERNAL))
+        syn_source_durable_fail (source, g_strdup_printf ("%s" SYN_DURABLE_REMEDY, answer->error->message));
+      else
+        syn_source_durable_fail (source, g_strdup (answer->error->message));
     }
   syn_source_unref (source);
   return !closed && answer->error == NULL;

@@ -95,7 +95,7 @@ learn (SynSource *source, SynEventBatch *batch, GError **error)
     return TRUE;
   if (source->sequence != 0 && first != source->sequence + 1)
     {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INTERNAL, "events %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " are missing before it",
+      g_set_error (error, SYN_ERROR, SYN_ERROR_INTERNAL, "events %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " are missing before it" SYN_DURABLE_REMEDY,
                    source->sequence + 1, first - 1);
       return FALSE;
     }
@@ -107,6 +107,29 @@ learn (SynSource *source, SynEventBatch *batch, GError **error)
   return TRUE;
 }
 
+/* An operator has marked events as lost. Those who lack them get what comes after. */
+static void
+pass_over (SynSource *source, const SynJournalRecord *record)
+{
+  SynDurable *self = source->durable;
+  guint64 last = record->first_sequence + record->n_events - 1;
+
+  if (self->stage != SYN_DURABLE_OPEN)
+    {
+      self->record = record->sequence;
+      source->sequence = MAX (source->sequence, last);
+    }
+  else if (last > self->pass_last)
+    {
+      g_warning ("source \"%s\": events %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " are marked as lost in record %" G_GUINT64_FORMAT " of partition %u", source->spec->name,
+                 record->first_sequence, last, record->sequence, self->partition);
+      self->pass_last = last;
+      self->after_lost = TRUE;
+      if (last >= source->sequence)
+        self->lost_end = source->sequence;
+    }
+}
+
 static void
 replay (SynSource *source, SynEventBatch *batch)
 {
@@ -114,7 +137,8 @@ replay (SynSource *source, SynEventBatch *batch)
   SynEventOrigin origin = *syn_event_batch_get_origin (batch);
 
   origin.replay_end = self->pass_end;
-  origin.is_first = syn_event_batch_get_first_sequence (batch) > self->pass_last + 1;
+  origin.is_first = self->after_lost || syn_event_batch_get_first_sequence (batch) > self->pass_last + 1;
+  self->after_lost = FALSE;
   syn_event_batch_set_origin (batch, &origin);
   self->n_replayed += syn_event_batch_get_n_events (batch);
   self->pass_last = MAX (self->pass_last, syn_event_batch_get_last_sequence (batch));
@@ -128,8 +152,14 @@ take_record (SynSource *source, SynJournalRecord *record)
 {
   SynDurable *self = source->durable;
   g_autoptr (GError) error = NULL;
-  g_autoptr (SynEventBatch) batch = decode (source, record, &error);
+  g_autoptr (SynEventBatch) batch = NULL;
 
+  if (record->kind == SYN_RECORD_LOST)
+    {
+      pass_over (source, record);
+      return TRUE;
+    }
+  batch = decode (source, record, &error);
   if (batch != NULL && self->stage == SYN_DURABLE_OPEN)
     replay (source, batch);
   else if (batch != NULL)
@@ -359,6 +389,7 @@ syn_source_replay_begin (SynSource *source)
   g_clear_pointer (&self->records, g_ptr_array_unref);
   g_clear_pointer (&self->ahead, g_ptr_array_unref);
   self->pass_begin = self->pass_last = least;
+  self->after_lost = FALSE;
   self->pass_end = source->sequence;
   self->cursor = syn_source_checkpoint_find_record (self, least);
   syn_source_durable_go_on (source);

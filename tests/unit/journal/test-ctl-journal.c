@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* synopticctl journal, in process, on files that the engine wrote: exit status, stdout, stderr; while a server has the file open, too. */
 #include <glib/gstdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -264,6 +266,184 @@ test_backup (Fixture *self, gconstpointer data)
   g_assert_cmpuint (claim.sequence, ==, 4);
 }
 
+/* What it says is lost, and a journal that is whole after it: with marks, its readers go on. */
+static void
+test_repair (Fixture *self, gconstpointer data)
+{
+  static const struct {
+    const char *damage, *told;
+    guint n_lost;
+  } cases[] = {
+    { "UPDATE record SET bytes=x'00' WHERE seq=3", ": partition 11: record 3 is damaged: events 3 to 5 of source \"trades\" are lost", 3 },
+    { "UPDATE record SET source='other', first=77 WHERE seq=3", ": partition 11: record 3 is damaged: events 3 to 5 of source \"trades\" are lost", 3 },
+    { "DELETE FROM record WHERE seq=3", ": partition 11: record 3 is missing: events 3 to 5 of source \"trades\" are lost", 3 },
+    { "DELETE FROM record WHERE seq IN (3, 4)", ": partition 11: record 3 is missing: events 3 to 6 of source \"trades\" are lost", 4 },
+    { "UPDATE record SET sum=0 WHERE seq=5", ": partition 11: record 5 is damaged: events 7 to 7 of source \"trades\" are lost", 1 },
+    { "UPDATE record SET n=n+77 WHERE seq=5", ": partition 11: record 5 is damaged: events 7 to 84 of source \"trades\" are lost", 78 }, /* as it says */
+    { "UPDATE record SET first=9 WHERE seq=5", ": partition 11: record 5 is damaged: what it had is not known; it says: events of source \"trades\"", 0 },
+    { "UPDATE record SET epoch=9 WHERE seq=1", ": partition 11: record 1 is damaged: ", 0 },
+    { "UPDATE record SET seq=1099511627776 WHERE seq=4", ": partition 11: record 1099511627776 is damaged, in its number too: it is removed", 1 },
+    { "UPDATE record SET part=12, seq=7 WHERE seq=4", ": partition 12: record 7 is damaged: what it had is not known", 1 },
+    { "UPDATE piece SET bytes=x'00'", ": partition 11: checkpoint \"projection/quotes\" of record 2 is damaged, and is removed: ", 0 },
+    { "UPDATE hold SET seq=7", ": partition 11: hold \"projection/quotes\" is damaged: it holds everything", 0 },
+  };
+  g_autofree char *whole = NULL;
+  gsize length;
+
+  append_events (self, "s:string", "{\"s\":\"E\"}\n");
+  append_events (self, "s:string", "{\"s\":\"F\"}\n");
+  journal_close (&self->base);
+  g_assert_true (g_file_get_contents (self->base.path, &whole, &length, NULL));
+  {
+    g_auto (Run) sound = run ("journal repair --yes %s", self->base.folder);
+
+    g_assert_cmpint (sound.status, ==, CTL_OK);
+    g_assert_cmpstr (sound.out, ==, "OK: nothing is damaged\n");
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (Run) told = { 0 }, still = { 0 }, done = { 0 }, verified = { 0 }, again = { 0 };
+      g_auto (Reply) claim = { 0 }, read = { 0 };
+      g_autofree char *lost = g_strdup_printf (", %u events marked as lost\n", cases[i].n_lost);
+
+      g_assert_true (g_file_set_contents (self->base.path, whole, (gssize) length, NULL));
+      journal_execute (&self->base, cases[i].damage);
+      told = run ("journal repair %s", self->base.folder);
+      g_assert_cmpint (told.status, ==, CTL_ERROR);
+      if (strstr (told.out, self->base.path) == NULL || strstr (told.out, cases[i].told) == NULL)
+        g_error ("\"%s\" is not in \"%s\" (%s)", cases[i].told, told.out, told.err);
+      g_assert_nonnull (strstr (told.out, "nothing is changed without --yes"));
+      still = run ("journal verify %s", self->base.folder);
+      g_assert_cmpint (still.status, ==, CTL_ERROR);
+      done = run ("journal repair --yes %s", self->base.folder);
+      g_assert_cmpint (done.status, ==, CTL_OK);
+      g_assert_nonnull (strstr (done.out, "REPAIRED: "));
+      verified = run ("journal verify %s", self->base.folder);
+      if (verified.status != CTL_OK || (cases[i].n_lost > 0) != g_str_has_suffix (verified.out, lost))
+        g_error ("%s: %s%s", cases[i].damage, verified.out, verified.err);
+      again = run ("journal repair %s", self->base.folder);
+      g_assert_cmpint (again.status, ==, CTL_OK);
+      journal_open (&self->base, NULL);
+      claim = journal_claim (&self->base, 11);
+      g_assert_no_error (claim.error);
+      g_assert_null (claim.note);
+      read = journal_read (&self->base, 11, 1, 0, NULL, 0);
+      g_assert_no_error (read.error);
+      journal_close (&self->base);
+    }
+  g_assert_true (g_file_set_contents (self->base.path, whole, (gssize) length, NULL));
+  journal_execute (&self->base, "UPDATE record SET bytes=x'00' WHERE seq=3");
+  {
+    g_auto (Run) done = run ("journal repair --yes %s", self->base.folder), table = run ("journal inspect -f json %s", self->base.folder);
+
+    g_assert_nonnull (strstr (table.out, "\"lost\":[{\"source\":\"trades\",\"partition\":11,\"record\":3,\"first\":3,\"last\":5}]"));
+  }
+  journal_execute (&self->base,
+                   "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage=(SELECT rootpage FROM sqlite_schema WHERE name='hold') WHERE name='piece'");
+  {
+    g_auto (Run) broken = run ("journal repair --yes %s", self->base.folder);
+
+    g_assert_cmpint (broken.status, ==, CTL_ERROR);
+    g_assert_nonnull (strstr (broken.err, "SQLite's own structure is damaged"));
+  }
+  g_assert_true (g_file_set_contents (self->base.path, whole, (gssize) length, NULL));
+  journal_open (&self->base, NULL);
+}
+
+/* Bytes changed anywhere: it is whole after a repair, or is said to be beyond one. */
+static void
+test_repair_random (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+  g_autofree char *whole = NULL;
+  guint n_repaired = 0, n_refused = 0;
+  gsize length;
+
+  for (guint i = 0; i < 20; i++)
+    append_events (self, "s:string", "{\"s\":\"a text that is longer than those of other events, so that there is something to be damaged\"}\n");
+  journal_close (&self->base);
+  g_assert_true (g_file_get_contents (self->base.path, &whole, &length, NULL));
+  for (guint i = 0; i < 150; i++)
+    {
+      g_autofree char *damaged = g_memdup2 (whole, length);
+      g_auto (Run) repaired = { 0 }, verified = { 0 };
+
+      /* Where something is: most of the pages is empty. */
+      for (guint n = (guint) g_rand_int_range (rand, 1, 4); n > 0; n--)
+        {
+          gsize at;
+
+          do
+            at = (gsize) g_rand_int_range (rand, 0, (gint) length);
+          while (damaged[at] == '\0');
+          damaged[at] = (char) g_rand_int (rand);
+        }
+      g_assert_true (g_file_set_contents (self->base.path, damaged, (gssize) length, NULL));
+      repaired = run ("journal repair --yes %s", self->base.folder);
+      if (repaired.status != CTL_OK)
+        {
+          g_assert_cmpstr (repaired.err, !=, "");
+          n_refused++;
+          continue;
+        }
+      verified = run ("journal verify %s", self->base.folder);
+      if (verified.status != CTL_OK)
+        g_error ("%s%s%s", repaired.out, verified.out, verified.err);
+      n_repaired++;
+    }
+  g_test_message ("%u repaired, %u refused", n_repaired, n_refused);
+  g_assert_cmpuint (n_repaired, >, 50);
+  g_assert_true (g_file_set_contents (self->base.path, whole, (gssize) length, NULL));
+  journal_open (&self->base, NULL);
+}
+
+static void
+test_drop (Fixture *self, gconstpointer data)
+{
+  g_autofree char *lock = g_build_filename (self->base.folder, "lock", NULL);
+  g_auto (Reply) put = journal_put (&self->base, 11, "source/trades", 1, 2, "state", -1), hold = journal_ask (&self->base, SYN_JOURNAL_HOLD, 11, "source/trades", 2);
+  g_auto (Reply) other = journal_ask (&self->base, SYN_JOURNAL_HOLD, 5, "projection/quotes", 1);
+  int fd = g_open (lock, O_RDWR | O_CREAT, 0600);
+
+  journal_close (&self->base);
+  {
+    g_auto (Run) none = run ("journal drop %s projection/quots", self->base.folder), usage = run ("journal drop %s", self->base.folder);
+    g_auto (Run) elsewhere = run ("journal drop -p 3 %s projection/quotes", self->base.folder);
+
+    g_assert_cmpint (none.status, ==, CTL_ERROR);
+    g_assert_nonnull (strstr (none.err, "nothing is held for \"projection/quots\"; there are: \"projection/quotes\", \"source/trades\""));
+    g_assert_cmpint (usage.status, ==, CTL_USAGE);
+    g_assert_nonnull (strstr (elsewhere.err, "in partition 3"));
+  }
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0);
+  {
+    g_auto (Run) busy = run ("journal drop %s projection/quotes", self->base.folder), repair = run ("journal repair %s", self->base.folder);
+
+    g_assert_cmpint (busy.status, ==, CTL_ERROR);
+    g_assert_nonnull (strstr (busy.err, "a silo uses this folder: stop it first"));
+    g_assert_nonnull (strstr (repair.err, "a silo uses this folder: stop it first"));
+  }
+  close (fd);
+  {
+    g_auto (Run) one = run ("journal drop --partition 5 %s projection/quotes", self->base.folder);
+
+    g_assert_cmpint (one.status, ==, CTL_OK);
+    g_assert_null (strstr (one.out, "removed the checkpoint")); /* which is of another partition */
+  }
+  {
+    g_auto (Run) projection = run ("journal drop %s projection/quotes", self->base.folder), source = run ("journal drop %s source/trades", self->base.folder);
+    g_auto (Run) inspected = run ("journal inspect -f json %s", self->base.folder), verified = run ("journal verify %s", self->base.folder);
+
+    g_assert_nonnull (strstr (projection.out, "partition 11: let go of what is held for \"projection/quotes\", record 2"));
+    g_assert_nonnull (strstr (projection.out, "partition 11: removed the checkpoint of \"projection/quotes\", record 2"));
+    g_assert_cmpint (source.status, ==, CTL_OK);
+    g_assert_nonnull (strstr (inspected.out, "\"checkpoint\":\"source/trades\"")); /* its numbers go on */
+    g_assert_nonnull (strstr (inspected.out, "\"holds\":[]"));
+    g_assert_cmpint (verified.status, ==, CTL_OK);
+  }
+  journal_open (&self->base, NULL);
+}
+
 static void
 test_refused (Fixture *self, gconstpointer data)
 {
@@ -298,6 +478,7 @@ main (int argc, char **argv)
   } tests[] = {
     { "inspect", test_inspect }, { "export", test_export }, { "changed-fields", test_changed_fields },
     { "verify", test_verify },   { "backup", test_backup }, { "refused", test_refused },
+    { "repair", test_repair },   { "repair-random", test_repair_random }, { "drop", test_drop },
   };
 
   g_test_init (&argc, &argv, NULL);

@@ -118,7 +118,7 @@ test_not_ours (Journal *self, gconstpointer data)
 
   journal_close (self);
   journal_execute (self, "PRAGMA user_version=7");
-  assert_not_opened (self, SYN_ERROR_INVALID, ": is of format 7, made by a newer version; this one knows up to 1");
+  assert_not_opened (self, SYN_ERROR_INVALID, ": is of format 7, made by a newer version; this one knows up to 2");
   journal_execute (self, "PRAGMA user_version=1; PRAGMA application_id=1");
   assert_not_opened (self, SYN_ERROR_INVALID, ": is a database of another program");
   g_assert_true (g_file_set_contents (self->path, garbage, -1, NULL));

@@ -105,16 +105,17 @@ make_answers (gsize body_bytes)
   response.body = (ReplicaWireSnapshot *) (response.bytes + strlen (head));
 }
 
-/* The token is all that tells one round's answer from the last one's, and is written between rounds: in the frame where it is
- * aligned, over HTTP in the ETag's last digits, which lie in the head. */
+/* The token is all that tells one round's answer from the last one's, and is written between rounds: at the start of the snapshot,
+ * and over HTTP in the ETag's last digits too, which lie in the head. */
 static void
 set_serial (guint64 serial)
 {
   g_autofree char *text = g_strdup_printf ("1%015" G_GINT64_MODIFIER "x", serial);
   char *tag = strstr ((char *) response.bytes, "ETag: ");
+  const ReplicaWireSnapshot start = { .magic = REPLICA_WIRE_MAGIC, .version = REPLICA_WIRE_VERSION, .epoch = 1, .serial = serial };
 
-  frame.body->epoch = 1;
-  frame.body->serial = serial;
+  memcpy (frame.body, &start, G_STRUCT_OFFSET (ReplicaWireSnapshot, time_us));
+  memcpy (response.body, &start, G_STRUCT_OFFSET (ReplicaWireSnapshot, time_us));
   memcpy (tag + strlen ("ETag: \"1-"), text, 16);
 }
 
@@ -234,6 +235,7 @@ main (int argc, char **argv)
   n_peers_max = (guint) MIN (limit.rlim_max, 200000);
   peers = g_new0 (Peer, n_peers_max);
   make_answers (body_bytes);
+  set_serial (0);
 
   if (bind (listener, (struct sockaddr *) &address, sizeof address) != 0 || listen (listener, 4096) != 0
       || getsockname (listener, (struct sockaddr *) &address, &address_bytes) != 0)

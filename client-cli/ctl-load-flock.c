@@ -6,83 +6,20 @@
  * When something was due counts, not when it was done: a connection that the schedule wants at some time is late from then on, also while
  * this client was busy; so is a probe. */
 
-#include "ctl-load-flock.h"
+#include "ctl-load-flock-private.h"
 
 #include <string.h>
-
-#include "ctl-load-timeline.h"
 
 #define SCAN_US 100000
 #define RECONNECT_MIN_US 100000
 #define RECONNECT_MAX_US 2000000
-#define SPREADS_MAX 65536u
 #define MESSAGE_MAX 200
-
-typedef enum
-{
-  VIEW_NOT_DUE,
-  VIEW_NO_CONNECTION, /* asks as soon as there is one */
-  VIEW_ASKED,
-  VIEW_PAUSED, /* told to come back later */
-  VIEW_GIVEN_UP
-} ViewState;
-
-typedef struct
-{
-  ReplicaToken token;
-  gint64 made_us;     /* of what it holds, by the server's clock; 0: nothing */
-  gint64 due_us;      /* since when its first snapshot is waited for */
-  gint64 deadline_us; /* ASKED: then nothing comes any more; PAUSED: then it asks */
-  gint64 asked_us;
-  ViewState state;
-  gboolean named; /* this connection knows the path */
-} View;
-
-typedef struct
-{
-  CtlLoadReader reader;
-  gboolean ready;      /* polls can go out */
-  gint64 reopen_us;    /* not open: then it is; 0: when a view is due */
-  gint64 pause_us;     /* the last one */
-} Connection;
-
-/* Of each flock one connection more, with polls that are answered at once. */
-typedef struct
-{
-  ReplicaToken token;
-  gint64 due_us, interval_us; /* 0: there are no probes */
-  gboolean asked, named;
-} Probe;
 
 enum
 {
   ORDER_NONE = 0,
   ORDER_STORM = 1 << 0,
   ORDER_END = 1 << 1
-};
-
-struct _CtlFlock
-{
-  const CtlSwarmConfig *config;
-  guint number, n_views, n_connections; /* of this flock; connection n_connections is the probe's */
-  CtlCrowd *crowd;                      /* (owned) */
-  View *views;                          /* (owned) */
-  Connection *connections;              /* (owned) one more than n_connections */
-  Probe probe;
-  GThread *thread;
-  GRand *rand; /* (owned) */
-  char *before, *after; /* (owned) (nullable): the path around the view's number; @after NULL: all views have the same */
-  char *out;            /* (owned) where requests are written */
-  gint64 start_us, scan_us;
-  guint n_begun;
-  guint order;   /* atomic */
-  gint halted;   /* atomic: no more views begin */
-  gint64 storm_us;
-
-  GMutex mutex; /* over what follows */
-  CtlSwarmReading reading;
-  CtlTimeline timeline;
-  GArray *spreads; /* (owned) CtlFlockSpread */
 };
 
 /* ---- who is who ---- */
@@ -106,50 +43,22 @@ wire_number (CtlFlock *self, guint view)
   return view / self->n_connections + 1;
 }
 
-/* FALSE: the connection has no such view. */
-static gboolean
-find_view (CtlFlock *self, guint connection, guint32 number, guint *view)
-{
-  guint64 found = connection + (guint64) (self->config->transport == CTL_LOAD_HTTP ? 0 : number - 1) * self->n_connections;
-
-  *view = (guint) found;
-  return number != 0 || self->config->transport == CTL_LOAD_HTTP ? found < self->n_views : FALSE;
-}
-
 /* ---- counting; the mutex is held ---- */
 
-static void
-count_error (CtlFlock *self, CtlSwarmError error, const char *text, gsize length)
+void
+ctl_flock_count_error (CtlFlock *self, CtlSwarmError error, const char *text, gsize length)
 {
   self->reading.errors[error]++;
   if (self->reading.messages[error] == NULL && text != NULL)
     self->reading.messages[error] = g_utf8_make_valid (text, (gssize) MIN (length, MESSAGE_MAX));
 }
 
-static void
-count_errno (CtlFlock *self, CtlSwarmError error, int code)
-{
-  const char *text = code != 0 ? g_strerror (code) : "closed by the server";
-
-  count_error (self, error, text, strlen (text));
-}
-
-static void
-complete_cb (gint64 made_us, gpointer data)
-{
-  CtlFlock *self = data;
-  CtlFlockSpread spread = { .made_us = made_us, .taken_us = g_get_real_time () + self->config->clock_offset_us - made_us };
-
-  if (self->spreads->len < SPREADS_MAX)
-    g_array_append_val (self->spreads, spread);
-}
-
 /* ---- asking ---- */
 
-static void
-ask (CtlFlock *self, guint index)
+void
+ctl_flock_ask (CtlFlock *self, guint index)
 {
-  View *view = &self->views[index];
+  CtlFlockView *view = &self->views[index];
   guint connection = connection_of (self, index);
   const CtlSwarmConfig *config = self->config;
   g_autofree char *own = NULL;
@@ -175,11 +84,10 @@ ask (CtlFlock *self, guint index)
   ctl_crowd_send (self->crowd, connection, self->out, n);
 }
 
-/* Sends the probe that is due, if none is out. What was due while one was out is sent after it, and counts from when it was due. */
-static void
-send_probe (CtlFlock *self, gint64 now_us)
+void
+ctl_flock_send_probe (CtlFlock *self, gint64 now_us)
 {
-  Probe *probe = &self->probe;
+  CtlFlockProbe *probe = &self->probe;
   const CtlSwarmConfig *config = self->config;
   gboolean names = !probe->named || config->transport == CTL_LOAD_HTTP;
   gsize n;
@@ -194,18 +102,17 @@ send_probe (CtlFlock *self, gint64 now_us)
 }
 
 static void
-reset_view (View *view)
+reset_view (CtlFlockView *view)
 {
   view->named = FALSE;
   if (view->state == VIEW_ASKED)
     view->state = VIEW_NO_CONNECTION;
 }
 
-/* The connection is gone: its views ask again when it is back. */
-static void
-lose_connection (CtlFlock *self, guint index)
+void
+ctl_flock_lose_connection (CtlFlock *self, guint index)
 {
-  Connection *connection = &self->connections[index];
+  CtlFlockConnection *connection = &self->connections[index];
   gint64 pause_us = CLAMP (connection->pause_us * 2, RECONNECT_MIN_US, RECONNECT_MAX_US);
 
   if (connection->ready && index < self->n_connections)
@@ -232,257 +139,20 @@ open_connection (CtlFlock *self, guint index)
   ctl_crowd_open (self->crowd, index);
 }
 
-static void
-connection_ready (CtlFlock *self, guint index)
+void
+ctl_flock_connection_ready (CtlFlock *self, guint index)
 {
   self->connections[index].ready = TRUE;
   self->connections[index].pause_us = 0;
   if (index == self->n_connections)
     {
-      send_probe (self, g_get_monotonic_time ());
+      ctl_flock_send_probe (self, g_get_monotonic_time ());
       return;
     }
   self->reading.connected++;
   for (guint i = index; i < self->n_views; i += self->n_connections)
     if (self->views[i].state == VIEW_NO_CONNECTION)
-      ask (self, i);
-}
-
-/* ---- what comes ---- */
-
-static void
-on_probe_head (CtlFlock *self, const CtlLoadEvent *event)
-{
-  Probe *probe = &self->probe;
-  gint64 now_us = g_get_monotonic_time ();
-
-  /* The first answer of a connection brings the snapshot; and one with a newer one is an answer at once as well. */
-  if (event->answer == CTL_LOAD_ERROR)
-    count_error (self, CTL_SWARM_REFUSED, (const char *) event->text, event->text_bytes);
-  else
-    ctl_histogram_add (&self->reading.round_trip, now_us - probe->due_us);
-  if (event->answer == CTL_LOAD_SNAPSHOT)
-    probe->token = event->token;
-}
-
-static void
-on_probe_answer (CtlFlock *self)
-{
-  gint64 now_us = g_get_monotonic_time ();
-
-  self->probe.asked = FALSE;
-  self->probe.due_us += self->probe.interval_us;
-  send_probe (self, now_us);
-}
-
-static void
-on_snapshot (CtlFlock *self, View *view, const CtlLoadEvent *event)
-{
-  gint64 server_now_us = g_get_real_time () + self->config->clock_offset_us, now_us = g_get_monotonic_time ();
-  CtlSwarmReading *reading = &self->reading;
-
-  reading->deliveries++;
-  reading->snapshot_bytes += event->size_bytes;
-  if (view->made_us == 0)
-    {
-      ctl_histogram_add (&reading->first, now_us - view->due_us);
-      if (++reading->ready == self->n_views)
-        reading->all_ready_us = now_us;
-    }
-  if (self->after != NULL)
-    ctl_histogram_add (&reading->age, server_now_us - event->time_us); /* each its own projection: there is nothing to have skipped */
-  else
-    reading->skipped += ctl_timeline_arrived (&self->timeline, view->made_us, event->time_us, server_now_us, self->n_views, &reading->age, complete_cb, self);
-  view->token = event->token;
-  view->made_us = event->time_us;
-}
-
-static void
-on_error (CtlFlock *self, View *view, const CtlLoadEvent *event)
-{
-  CtlSwarmError error = event->code == REPLICA_ERROR_OVERLOADED    ? CTL_SWARM_OVERLOADED
-                        : event->code == REPLICA_ERROR_UNAVAILABLE ? CTL_SWARM_UNAVAILABLE
-                                                                   : CTL_SWARM_REFUSED;
-
-  count_error (self, error, (const char *) event->text, event->text_bytes);
-  if (event->retry_ms == 0)
-    {
-      view->state = VIEW_GIVEN_UP;
-      self->reading.given_up++;
-      return;
-    }
-  view->state = VIEW_PAUSED;
-  view->deadline_us = g_get_monotonic_time () + (gint64) ((double) event->retry_ms * 1000 * g_rand_double_range (self->rand, 1, 1.25));
-}
-
-static void
-on_head (CtlFlock *self, guint index, const CtlLoadEvent *event)
-{
-  View *view = &self->views[index];
-
-  if (view->state != VIEW_ASKED)
-    return;
-  switch (event->answer)
-    {
-    case CTL_LOAD_SNAPSHOT:
-      on_snapshot (self, view, event);
-      break;
-    case CTL_LOAD_UNCHANGED:
-      self->reading.unchanged++;
-      /* Sooner than was asked for: not in a loop. */
-      if (g_get_monotonic_time () - view->asked_us < (gint64) self->config->hold_ms * 500)
-        {
-          view->state = VIEW_PAUSED;
-          view->deadline_us = view->asked_us + (gint64) self->config->hold_ms * 1000;
-        }
-      break;
-    case CTL_LOAD_ERROR:
-      on_error (self, view, event);
-      break;
-    }
-}
-
-/* FALSE: the connection is gone. */
-static gboolean
-on_event (CtlFlock *self, guint member, const CtlLoadEvent *event)
-{
-  gboolean is_ws = self->config->transport == CTL_LOAD_WS;
-  guint view;
-
-  switch (event->kind)
-    {
-    case CTL_LOAD_MORE:
-      return TRUE;
-    case CTL_LOAD_UPGRADED:
-      connection_ready (self, member);
-      return TRUE;
-    case CTL_LOAD_PING:
-      {
-        char pong[200];
-        gsize n = ctl_load_write_pong (pong, event->text, event->text_bytes, g_rand_int (self->rand));
-
-        ctl_crowd_send (self->crowd, member, pong, n);
-        return TRUE;
-      }
-    case CTL_LOAD_HEAD:
-      if (member == self->n_connections)
-        on_probe_head (self, event);
-      else if (find_view (self, member, event->view, &view))
-        {
-          on_head (self, view, event);
-          if (is_ws && self->views[view].state == VIEW_ASKED)
-            ask (self, view);
-        }
-      return TRUE;
-    case CTL_LOAD_ANSWER:
-      if (event->closes)
-        {
-          /* As a long-poll's server may: the next one takes a new connection, without a pause. */
-          lose_connection (self, member);
-          self->connections[member].pause_us = 0;
-          self->connections[member].reopen_us = g_get_monotonic_time ();
-          self->scan_us = 0;
-        }
-      if (member == self->n_connections)
-        on_probe_answer (self);
-      else if (!is_ws && find_view (self, member, 0, &view)
-               && (self->views[view].state == VIEW_ASKED || self->views[view].state == VIEW_NO_CONNECTION))
-        ask (self, view);
-      return !event->closes;
-    case CTL_LOAD_CLOSE:
-      {
-        g_autofree char *text = g_strdup_printf ("closed by the server with code %u", event->code);
-
-        count_error (self, CTL_SWARM_CLOSED, text, strlen (text));
-        break;
-      }
-    case CTL_LOAD_FAIL:
-      {
-        g_autofree char *text = event->code != 0 ? g_strdup_printf ("%s (HTTP status %u)", event->reason, event->code) : g_strdup (event->reason);
-        gboolean is_upgrade = is_ws && !self->connections[member].ready;
-        CtlSwarmError error = is_upgrade && event->code == 503 ? CTL_SWARM_OVERLOADED : is_upgrade ? CTL_SWARM_UPGRADE : CTL_SWARM_PROTOCOL;
-
-        count_error (self, error, text, strlen (text));
-        lose_connection (self, member);
-        self->connections[member].reopen_us = MAX (self->connections[member].reopen_us, g_get_monotonic_time () + (gint64) event->retry_ms * 1000);
-        self->reading.reconnects++;
-        return FALSE;
-      }
-    }
-  lose_connection (self, member);
-  self->reading.reconnects++;
-  return FALSE;
-}
-
-static void
-opened_cb (guint member, gpointer data)
-{
-  CtlFlock *self = data;
-
-  if (self->config->transport == CTL_LOAD_WS)
-    {
-      gsize n = ctl_load_write_upgrade (self->out, self->config->authority);
-
-      ctl_crowd_send (self->crowd, member, self->out, n);
-      return;
-    }
-  g_mutex_lock (&self->mutex);
-  connection_ready (self, member);
-  g_mutex_unlock (&self->mutex);
-}
-
-static void
-received_cb (guint member, const guint8 *bytes, gsize length, gpointer data)
-{
-  CtlFlock *self = data;
-  CtlLoadReader *reader = &self->connections[member].reader;
-  CtlLoadEvent event;
-
-  g_mutex_lock (&self->mutex);
-  self->reading.received_bytes += length;
-  /* Also without a byte: an answer may have ended with the ones that were dropped. */
-  do
-    {
-      gsize used = ctl_load_reader_next (reader, bytes, length, &event);
-
-      bytes += used;
-      length -= used;
-    }
-  while (on_event (self, member, &event) && event.kind != CTL_LOAD_MORE);
-  g_mutex_unlock (&self->mutex);
-}
-
-static guint64
-skippable_cb (guint member, gpointer data)
-{
-  CtlFlock *self = data;
-
-  return ctl_load_reader_skippable (&self->connections[member].reader);
-}
-
-static void
-skipped_cb (guint member, guint64 n_bytes, gpointer data)
-{
-  CtlFlock *self = data;
-
-  ctl_load_reader_skip (&self->connections[member].reader, n_bytes);
-  g_mutex_lock (&self->mutex);
-  self->reading.received_bytes += n_bytes;
-  g_mutex_unlock (&self->mutex);
-  received_cb (member, (const guint8 *) "", 0, self);
-}
-
-static void
-ended_cb (guint member, int error, gpointer data)
-{
-  CtlFlock *self = data;
-  gboolean was_ready = self->connections[member].ready;
-
-  g_mutex_lock (&self->mutex);
-  count_errno (self, was_ready ? CTL_SWARM_CLOSED : error != 0 ? CTL_SWARM_CONNECT : CTL_SWARM_UPGRADE, error);
-  self->reading.reconnects++;
-  lose_connection (self, member);
-  g_mutex_unlock (&self->mutex);
+      ctl_flock_ask (self, i);
 }
 
 /* ---- the thread ---- */
@@ -499,7 +169,7 @@ begin_views (CtlFlock *self, gint64 now_us)
 {
   while (self->n_begun < self->n_views && !g_atomic_int_get (&self->halted))
     {
-      View *view = &self->views[self->n_begun];
+      CtlFlockView *view = &self->views[self->n_begun];
       gint64 due_us = due_of (self, self->n_begun);
       guint connection = connection_of (self, self->n_begun);
 
@@ -511,7 +181,7 @@ begin_views (CtlFlock *self, gint64 now_us)
       self->n_begun++;
       self->reading.begun++;
       if (self->connections[connection].ready)
-        ask (self, self->n_begun - 1);
+        ctl_flock_ask (self, self->n_begun - 1);
       g_mutex_unlock (&self->mutex);
       if (self->connections[connection].reopen_us == 0)
         open_connection (self, connection);
@@ -529,18 +199,18 @@ scan (CtlFlock *self, gint64 now_us)
   g_mutex_lock (&self->mutex);
   for (guint i = 0; i < self->n_begun; i++)
     {
-      View *view = &self->views[i];
+      CtlFlockView *view = &self->views[i];
 
       if ((view->state != VIEW_ASKED && view->state != VIEW_PAUSED) || view->deadline_us > now_us)
         continue;
       if (view->state == VIEW_PAUSED)
         {
-          ask (self, i);
+          ctl_flock_ask (self, i);
           continue;
         }
-      count_error (self, CTL_SWARM_TIMEOUT, "no answer within the hold and 5 s", strlen ("no answer within the hold and 5 s"));
+      ctl_flock_count_error (self, CTL_SWARM_TIMEOUT, "no answer within the hold and 5 s", strlen ("no answer within the hold and 5 s"));
       self->reading.reconnects++;
-      lose_connection (self, connection_of (self, i));
+      ctl_flock_lose_connection (self, connection_of (self, i));
     }
   g_mutex_unlock (&self->mutex);
   for (guint i = 0; i <= self->n_connections; i++)
@@ -554,7 +224,7 @@ storm (CtlFlock *self)
   g_mutex_lock (&self->mutex);
   for (guint i = 0; i < self->n_connections; i++)
     {
-      Connection *connection = &self->connections[i];
+      CtlFlockConnection *connection = &self->connections[i];
 
       ctl_crowd_reset (self->crowd, i);
       ctl_load_reader_clear (&connection->reader);
@@ -565,7 +235,7 @@ storm (CtlFlock *self)
   self->reading.all_ready_us = 0;
   self->timeline.n = 0;
   for (guint i = 0; i < self->n_begun; i++)
-    self->views[i] = (View) { .due_us = self->storm_us, .state = VIEW_NO_CONNECTION };
+    self->views[i] = (CtlFlockView) { .due_us = self->storm_us, .state = VIEW_NO_CONNECTION };
   g_mutex_unlock (&self->mutex);
   for (guint i = 0; i < self->n_connections; i++)
     open_connection (self, i);
@@ -590,7 +260,7 @@ run (gpointer data)
       next_us = MIN (begin_views (self, now_us), now_us + SCAN_US);
       if (self->probe.interval_us > 0)
         {
-          send_probe (self, now_us);
+          ctl_flock_send_probe (self, now_us);
           if (!self->probe.asked)
             next_us = MIN (next_us, MAX (self->probe.due_us, now_us + 1000));
         }
@@ -628,15 +298,14 @@ share_of (guint total, guint number, guint n)
 CtlFlock *
 ctl_flock_new (const CtlSwarmConfig *config, guint number, GError **error)
 {
-  static const CtlCrowdFuncs funcs = { opened_cb, received_cb, skippable_cb, skipped_cb, ended_cb };
   CtlFlock *self = g_new0 (CtlFlock, 1);
 
   self->config = config;
   self->number = number;
   self->n_views = share_of (config->n_views, number, config->n_threads);
   self->n_connections = share_of (config->n_connections, number, config->n_threads);
-  self->views = g_new0 (View, self->n_views);
-  self->connections = g_new0 (Connection, self->n_connections + 1);
+  self->views = g_new0 (CtlFlockView, self->n_views);
+  self->connections = g_new0 (CtlFlockConnection, self->n_connections + 1);
   self->rand = g_rand_new ();
   self->out = g_malloc (CTL_LOAD_REQUEST_MAX + 3 * (strlen (config->path) + strlen (config->probe_path) + 16));
   self->spreads = g_array_new (FALSE, FALSE, sizeof (CtlFlockSpread));
@@ -645,7 +314,7 @@ ctl_flock_new (const CtlSwarmConfig *config, guint number, GError **error)
   if (config->probes_per_s > 0)
     self->probe.interval_us = (gint64) (1e6 * config->n_threads / config->probes_per_s);
   self->crowd = ctl_crowd_new (config->host, config->port, self->n_connections + 1, number * (config->n_connections / config->n_threads + 2),
-                               &funcs, self, error);
+                               &ctl_flock_crowd_funcs, self, error);
   if (self->crowd == NULL)
     g_clear_pointer (&self, ctl_flock_free);
   return self;

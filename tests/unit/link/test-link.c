@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fake-silo.h"
+#include "replica-link-internal.h"
 #include "replica-wire.h"
 
 typedef struct
@@ -456,11 +457,54 @@ test_default_uri (void)
     g_setenv ("SYNOPTIC_SERVER", before, TRUE);
 }
 
+/* What a message takes counts from its first byte, and only what came after that was seen. */
+static void
+test_first_byte (void)
+{
+  const guint n = 60000;
+  Fake *fake = fake_new ();
+  FakeSeen seen;
+  ReplicaView *view = fake_view_new (fake, "a", &seen);
+  g_autofree gint64 *values = g_new0 (gint64, n);
+  g_autoptr (FakePoll) poll = NULL;
+  g_autoptr (GBytes) body = fake_snapshot_bytes ("a", (ReplicaToken){ 1, 1 }, values, n);
+  gsize first_bytes, size = g_bytes_get_size (body) + sizeof (ReplicaWireSnapshotHead);
+
+  replica_link_start (fake->link);
+  poll = fake_take_poll (fake);
+  g_assert_cmpint (fake->link->first_us, ==, -1);
+  fake_advance_ms (fake, 5000); /* parked: that is not the link's doing */
+  fake_send_body (fake, poll->view, body); /* far more than the sockets' buffers hold */
+  fake_wait_until (fake, fake->link->first_us >= 0);
+  first_bytes = fake->link->first_bytes;
+  g_assert_cmpuint (first_bytes, >, 0);
+  g_assert_cmpuint (first_bytes, <, size / 2);
+  g_assert_cmpuint (seen.n, ==, 0);
+  fake->now_us += 2 * G_USEC_PER_SEC;
+  fake_wait_until (fake, seen.n == 1);
+  g_assert_cmpfloat_with_epsilon (replica_link_get_goodput (fake->link), (double) (size - first_bytes) / 2, 32); /* and the frame's head */
+  g_assert_cmpint (fake->link->first_us, ==, -1);
+  g_assert_false (replica_link_get_compresses (fake->link)); /* slow enough, but loopback */
+  fake->link->is_loopback = FALSE;
+  g_clear_pointer (&poll, fake_poll_free);
+  poll = fake_take_poll (fake);
+  fake_send_snapshot (fake, poll, 1, 2, 5);
+  fake_wait_until (fake, seen.n == 2);
+  g_assert_true (replica_link_get_compresses (fake->link));
+  g_assert_false (poll->accept & REPLICA_WIRE_ACCEPT_ZSTD); /* that one had left before */
+  g_clear_pointer (&poll, fake_poll_free);
+  poll = fake_take_poll (fake);
+  g_assert_true (poll->accept & REPLICA_WIRE_ACCEPT_ZSTD);
+  fake_view_drop (view);
+  fake_free (fake);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/link/garbage", test_garbage);
+  g_test_add_func ("/link/first-byte", test_first_byte);
   g_test_add_func ("/link/unasked", test_unasked);
   g_test_add_func ("/link/reconnect", test_reconnect);
   g_test_add_func ("/link/backoff", test_backoff);

@@ -73,6 +73,15 @@ find_delta (ReplicaDelta *first, ReplicaToken base)
   return first;
 }
 
+gboolean
+replica_snapshot_peek_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, const ReplicaForm **delta)
+{
+  ReplicaDelta *found = find_delta (g_atomic_pointer_get (&self->deltas), replica_snapshot_get_token (base));
+
+  *delta = found != NULL && found->form.bytes != NULL ? &found->form : NULL;
+  return found != NULL;
+}
+
 const ReplicaForm *
 replica_snapshot_get_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, gboolean *is_new)
 {

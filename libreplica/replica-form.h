@@ -55,4 +55,12 @@ const ReplicaForm *replica_snapshot_get_full (ReplicaSnapshot *self);
  */
 const ReplicaForm *replica_snapshot_get_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, gboolean *is_new);
 
+/**
+ * replica_snapshot_peek_delta:
+ * @delta: (out) (transfer none) (nullable): as replica_snapshot_get_delta() gives
+ *
+ * Returns: whether that is known already
+ */
+gboolean replica_snapshot_peek_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, const ReplicaForm **delta);
+
 G_END_DECLS

@@ -121,8 +121,9 @@
 #define SYN_MAX_BASES 8                      /* older snapshots that a beacon keeps as bases of deltas */
 #define SYN_MAX_BASE_BYTES (16u << 20)       /* of those, together, but for the first */
 #define SYN_MAX_LANE_BASE_BYTES (128u << 20) /* of all beacons of a lane: past it the oldest goes, and its readers get full snapshots */
-#define SYN_COMPRESS_INLINE_BYTES (64u << 10) /* larger answers are compressed by a thread: these take a third of a millisecond */
-#define SYN_MAX_COMPRESSIONS 64              /* of a lane, waiting for that thread; past it: sent as they are */
+#define SYN_DELTA_INLINE_BYTES (1u << 20)    /* deltas of larger snapshots are made by a thread: these take half a millisecond */
+#define SYN_COMPRESS_INLINE_BYTES (64u << 10) /* larger answers are compressed by a thread: these take a third of one */
+#define SYN_MAX_FORM_JOBS 64                 /* of a lane, waiting for that thread; past it: sent in full, or as they are */
 #define SYN_MAX_STATUS_ENTRIES 100           /* on-demand projections that /v1/status lists; those beyond are counted */
 #define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for, more or less */
 #define SYN_RETRY_CROWD 5000                 /* so many polls refused by a lane in a second, and the next are asked for a second more */

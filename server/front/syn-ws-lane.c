@@ -107,6 +107,7 @@ syn_ws_lane_get (SynLane *lane)
   self->lane = lane;
   self->beacons = syn_beacon_set_for_lane (lane);
   self->max_views = SYN_MAX_VIEWS_PER_CONNECTION;
+  self->max_jobs = SYN_MAX_FORM_JOBS;
   self->scratch = g_malloc (SYN_WS_SCRATCH);
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   if (self->epoll_fd < 0)

@@ -48,7 +48,7 @@ struct _SynWsView
   guint32 id;
   guint8 accept; /* of the last poll: REPLICA_WIRE_ACCEPT_… */
   guint8 is_owed; /* its answer came while another was on its way out: asked for again once that is gone */
-  SynWsJob *job; /* (nullable): its answer is being compressed */
+  SynWsJob *job; /* (nullable): makes the form of its answer */
   SynWsView *job_next, **job_pprev; /* who waits for the same */
 };
 
@@ -78,8 +78,9 @@ struct _SynWsLane
   guint8 *scratch; /* (owned): SYN_WS_SCRATCH bytes to read into */
   SynWsConn *conns;
   SynWsConn *graveyard;
-  SynWsJob *jobs; /* (owned): what is being compressed */
+  SynWsJob *jobs; /* (owned): forms that the thread makes */
   guint n_jobs;
+  guint max_jobs; /* SYN_MAX_FORM_JOBS; tests make it small */
   SynTimer reaper;
   guint n_conns;
   guint max_views; /* SYN_MAX_VIEWS_PER_CONNECTION; tests make it small */
@@ -116,16 +117,16 @@ void syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason);
 void syn_ws_conn_drop (SynWsConn *self);
 void syn_ws_conn_free (SynWsConn *self); /* dropped before */
 
-/* ---- syn-ws-compress.c ---- */
-/* Puts @view among those who wait until @form, of @snapshot, is compressed: then syn_ws_view_compressed() comes. FALSE: too many wait. */
-gboolean syn_ws_compress (SynWsView *view, ReplicaSnapshot *snapshot, const ReplicaForm *form);
-void syn_ws_compress_cancel (SynWsView *view); /* also when it does not wait */
-void syn_ws_count_compression (SynWsLane *lane, gint64 took_us);
+/* ---- syn-ws-form.c ---- */
+/* The form in which @view, answered from within its waiter's function, gets @snapshot; compressed, if it takes that and that is known
+ * of the form. NULL: it is being made, and syn_ws_view_formed() will come. */
+const ReplicaForm *syn_ws_form_choose (SynWsView *view, ReplicaSnapshot *snapshot);
+void syn_ws_form_cancel (SynWsView *view); /* also when nothing is being made for it */
 void syn_ws_lane_forget_jobs (SynWsLane *lane);
 
 /* ---- syn-ws-view.c ---- */
-/* Its answer, which it waited for with syn_ws_compress(), can go. */
-void syn_ws_view_compressed (SynWsView *self, const ReplicaForm *form);
+/* The form that syn_ws_form_choose() did not have is there. */
+void syn_ws_view_formed (SynWsView *self, const ReplicaForm *form);
 /* A binary message of the client. */
 void syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length);
 void syn_ws_conn_cancel_views (SynWsConn *self);

@@ -48,19 +48,6 @@ send_unchanged (SynWsView *self)
   syn_ws_conn_send (self->conn, frame, n + sizeof message, NULL);
 }
 
-/* As what changed, when the poll asked for that, the snapshot that it named is still here, and it is less. */
-static const ReplicaForm *
-choose_form (SynWsView *self, ReplicaSnapshot *snapshot)
-{
-  ReplicaSnapshot *base = self->accept & REPLICA_WIRE_ACCEPT_DELTA ? syn_waiter_get_base (&self->waiter) : NULL;
-  gboolean is_new = FALSE;
-  const ReplicaForm *delta = base != NULL ? replica_snapshot_get_delta (snapshot, base, &is_new) : NULL;
-
-  if (is_new)
-    syn_metric_add (self->conn->lane->lane, syn_ws_metrics.deltas_made, 1);
-  return delta != NULL ? delta : replica_snapshot_get_full (snapshot);
-}
-
 static void
 count_form (SynWsLane *lane, guint8 form, gsize size)
 {
@@ -77,9 +64,9 @@ count_form (SynWsLane *lane, guint8 form, gsize size)
                     (gint64) size);
 }
 
-/* With @is_zstd compressed, if that is known and pays. */
+/* Compressed, if the view takes that, and it is known and pays. */
 static void
-send_form (SynWsView *self, const ReplicaForm *form, gboolean is_zstd)
+send_form (SynWsView *self, const ReplicaForm *form)
 {
   guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWireSnapshotHead)];
   GBytes *zstd = NULL, *body = form->bytes;
@@ -90,7 +77,7 @@ send_form (SynWsView *self, const ReplicaForm *form, gboolean is_zstd)
   gsize size;
   guint n;
 
-  if (is_zstd && replica_form_peek_zstd (form, &zstd) && zstd != NULL)
+  if ((self->accept & REPLICA_WIRE_ACCEPT_ZSTD) && replica_form_peek_zstd (form, &zstd) && zstd != NULL)
     {
       head.form |= REPLICA_WIRE_FORM_ZSTD;
       body = zstd;
@@ -106,27 +93,10 @@ send_form (SynWsView *self, const ReplicaForm *form, gboolean is_zstd)
 static void
 send_snapshot (SynWsView *self, ReplicaSnapshot *snapshot)
 {
-  const ReplicaForm *form = choose_form (self, snapshot);
-  gboolean is_zstd = (self->accept & REPLICA_WIRE_ACCEPT_ZSTD) != 0, is_new = FALSE;
-  gint64 start_us;
-  GBytes *zstd;
+  const ReplicaForm *form = syn_ws_form_choose (self, snapshot);
 
-  if (is_zstd && !replica_form_peek_zstd (form, &zstd))
-    {
-      if (g_bytes_get_size (form->bytes) > SYN_COMPRESS_INLINE_BYTES)
-        {
-          if (syn_ws_compress (self, snapshot, form))
-            return;
-        }
-      else
-        {
-          start_us = g_get_monotonic_time ();
-          replica_form_get_zstd (form, &is_new);
-          if (is_new)
-            syn_ws_count_compression (self->conn->lane, g_get_monotonic_time () - start_us);
-        }
-    }
-  send_form (self, form, is_zstd);
+  if (form != NULL)
+    send_form (self, form);
 }
 
 /* ---- owing ----
@@ -154,7 +124,7 @@ static void
 cancel_poll (SynWsView *self)
 {
   syn_waiter_cancel (&self->waiter);
-  syn_ws_compress_cancel (self);
+  syn_ws_form_cancel (self);
   set_owed (self, FALSE);
 }
 
@@ -204,7 +174,7 @@ syn_ws_conn_pay (SynWsConn *self)
 }
 
 void
-syn_ws_view_compressed (SynWsView *self, const ReplicaForm *form)
+syn_ws_view_formed (SynWsView *self, const ReplicaForm *form)
 {
   SynWsConn *conn = self->conn;
 
@@ -213,7 +183,7 @@ syn_ws_view_compressed (SynWsView *self, const ReplicaForm *form)
       set_owed (self, TRUE); /* another view's answer went first */
       return;
     }
-  send_form (self, form, TRUE);
+  send_form (self, form);
   if (conn->out == NULL)
     syn_ws_conn_pay (conn);
 }
@@ -269,7 +239,7 @@ static void
 free_view (SynWsView *self)
 {
   set_owed (self, FALSE);
-  syn_ws_compress_cancel (self);
+  syn_ws_form_cancel (self);
   syn_waiter_withdraw (&self->waiter);
   g_free (self);
 }

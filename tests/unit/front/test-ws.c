@@ -976,6 +976,41 @@ test_compressed (Fixture *f, gconstpointer data)
   close_client (f, plain);
 }
 
+/* Deltas of large snapshots are the thread's, too. Past the limit nothing waits for it. */
+static void
+test_large_deltas (Fixture *f, gconstpointer data)
+{
+  Client *client = open_client (f);
+  SynWsLane *lanes[] = { syn_ws_lane_get (syn_silo_get_lane (f->silo, 0)), syn_ws_lane_get (syn_silo_get_lane (f->silo, 1)) };
+  g_autoptr (ReplicaSnapshot) first = NULL, second = NULL, third = NULL, fourth = NULL;
+  gint64 made = metric (f, syn_ws_metrics.deltas_made);
+
+  fixture_publish_text (f, 300000, 100);
+  send_poll_accept (f, client, 1, "quotes", REPLICA_TOKEN_NONE, 0, BOTH);
+  first = take_form (f, client, 1, REPLICA_WIRE_FORM_FULL, NULL);
+  g_assert_cmpuint (g_bytes_get_size (replica_snapshot_get_bytes (first)), >, SYN_DELTA_INLINE_BYTES);
+  send_poll_accept (f, client, 1, NULL, replica_snapshot_get_token (first), 10000, BOTH);
+  fixture_publish_text (f, 300000, 100);
+  second = take_form (f, client, 1, REPLICA_WIRE_FORM_DELTA, first);
+  g_assert_cmpint (metric (f, syn_ws_metrics.deltas_made) - made, ==, 1);
+
+  for (guint i = 0; i < 2; i++)
+    lanes[i]->max_jobs = 0;
+  send_poll_accept (f, client, 1, NULL, replica_snapshot_get_token (second), 10000, ALL);
+  fixture_publish_text (f, 300000, 100);
+  third = take_form (f, client, 1, REPLICA_WIRE_FORM_FULL, NULL);
+  send_poll_accept (f, client, 2, "quotes", REPLICA_TOKEN_NONE, 0, ALL);
+  fourth = take_form (f, client, 2, REPLICA_WIRE_FORM_FULL, NULL);
+  g_assert_cmpint (metric (f, syn_ws_metrics.deltas_made) - made, ==, 1);
+  for (guint i = 0; i < 2; i++)
+    lanes[i]->max_jobs = SYN_MAX_FORM_JOBS;
+  send_poll_accept (f, client, 2, NULL, replica_snapshot_get_token (second), 0, ALL);
+  g_clear_pointer (&fourth, replica_snapshot_unref);
+  fourth = take_form (f, client, 2, REPLICA_WIRE_FORM_DELTA, second);
+  g_assert_true (g_bytes_equal (replica_snapshot_get_bytes (third), replica_snapshot_get_bytes (fourth)));
+  close_client (f, client);
+}
+
 /* Who leaves, asks anew or withdraws while his answer is being compressed. */
 static void
 test_compressed_gone (Fixture *f, gconstpointer data)
@@ -1017,6 +1052,7 @@ main (int argc, char **argv)
 #define ADD(name, func) g_test_add ("/front/ws/" name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
   ADD ("deltas", test_deltas);
   ADD ("compressed", test_compressed);
+  ADD ("large-deltas", test_large_deltas);
   ADD ("compressed-gone", test_compressed_gone);
   g_test_add_func ("/front/ws/sizes", test_sizes);
   ADD ("handshake", test_handshake);

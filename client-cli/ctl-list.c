@@ -4,8 +4,8 @@
 
 #include "ctl.h"
 
-static int
-print_document (const char *server, const char *path, CtlFormat format, JsonNode *(*arrange) (JsonNode *root))
+int
+ctl_print_path (const char *server, const char *path, CtlFormat format, JsonNode *(*arrange) (JsonNode *root))
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) body = ctl_fetch (server, path, "application/json", &error);
@@ -52,7 +52,7 @@ ctl_print_document (const char *server, int argc, char **argv, const char *path,
   if (!ctl_parse ("", summary, NULL, entries, &server, &argc, &argv, 0, 0)
       || !ctl_parse_format (format_text, FALSE, &format))
     return CTL_USAGE;
-  return print_document (server, path, format, arrange);
+  return ctl_print_path (server, path, format, arrange);
 }
 
 int

@@ -38,6 +38,7 @@ int ctl_get (const char *server, int argc, char **argv);
 int ctl_watch (const char *server, int argc, char **argv);
 int ctl_publish (const char *server, int argc, char **argv);
 int ctl_status (const char *server, int argc, char **argv);
+int ctl_connections (const char *server, int argc, char **argv);
 int ctl_screens (const char *server, int argc, char **argv);
 int ctl_projections (const char *server, int argc, char **argv);
 int ctl_journal (const char *server, int argc, char **argv);
@@ -79,6 +80,8 @@ int ctl_print_document (const char *server,
                         const char *path,
                         const char *summary,
                         JsonNode *(*arrange) (JsonNode *root));
+/* The same of any path, for verbs with options of their own; an exit status. */
+int ctl_print_path (const char *server, const char *path, CtlFormat format, JsonNode *(*arrange) (JsonNode *root));
 
 /* ctl-text.c */
 

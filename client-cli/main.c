@@ -13,6 +13,7 @@ static const CtlVerb verbs[] = {
   { "publish", "SOURCE [FILE|-]", "publishes events to a source", ctl_publish },
   { "projections", "", "lists the projections", ctl_projections },
   { "screens", "", "lists the screens and their panels", ctl_screens },
+  { "connections", "", "lists who is connected, the slowest first", ctl_connections },
   { "status", "", "prints how the server is doing", ctl_status },
   { "load", "--hot PROJECTION", "measures the server under many clients", ctl_load },
   { "journal", "VERB DIR|FILE", "looks at a journal's file: inspect, verify, export, backup", ctl_journal },

@@ -125,6 +125,9 @@
 #define SYN_COMPRESS_INLINE_BYTES (64u << 10) /* larger answers are compressed by a thread: these take a third of one */
 #define SYN_MAX_FORM_JOBS 64                 /* of a lane, waiting for that thread; past it: sent in full, or as they are */
 #define SYN_MAX_STATUS_ENTRIES 100           /* on-demand projections that /v1/status lists; those beyond are counted */
+#define SYN_MAX_CONNECTION_ENTRIES 1000      /* connections that one /v1/connections lists; those beyond are counted */
+#define SYN_CONNECTION_ENTRIES 50            /* unless it asks for another number */
+#define SYN_MAX_CONNECTION_LISTS 4           /* being made at a time; above: OVERLOADED */
 #define SYN_RETRY_MS 1000                    /* what an OVERLOADED answer asks for, more or less */
 #define SYN_RETRY_CROWD 5000                 /* so many polls refused by a lane in a second, and the next are asked for a second more */
 #define SYN_RETRY_MAX_MS 10000               /* up to this, more or less */

@@ -353,6 +353,15 @@ syn_beacon_park (SynBeacon *self, SynWaiter *waiter, guint hold_ms)
     link_waiter (self, waiter, hold_ms);
 }
 
+gboolean
+syn_waiter_get_newest (const SynWaiter *waiter, ReplicaToken *token)
+{
+  if (waiter->beacon == NULL || waiter->beacon->snapshot == NULL)
+    return FALSE;
+  *token = replica_snapshot_get_token (waiter->beacon->snapshot);
+  return TRUE;
+}
+
 SynAnswer
 syn_beacon_answer (SynBeacon *self, SynWaiter *waiter, GError **error)
 {

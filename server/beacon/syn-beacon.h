@@ -46,6 +46,8 @@ void syn_beacon_set_poll (SynBeaconSet *self, SynWaiter *waiter, const char *pat
 ReplicaSnapshot *syn_waiter_get_base (SynWaiter *waiter);
 /* From within its SynWaiterFunc: how long ago it was known that the answer is the newest there is; 0, but at an edge. */
 guint syn_waiter_get_age_ms (SynWaiter *waiter);
+/* The token of the newest snapshot that this lane has of what @waiter asked for last. FALSE: it has none. */
+gboolean syn_waiter_get_newest (const SynWaiter *waiter, ReplicaToken *token);
 void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
 /* Cancel, and let go of the beacon: before the waiter's memory goes. Its reader may well come back with another waiter. */
 void syn_waiter_forget (SynWaiter *waiter);

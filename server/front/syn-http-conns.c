@@ -38,6 +38,7 @@ struct _SynHttpConn
   GSocketAddress *remote; /* (owned): points back here */
   SynTimer timer;
   guint64 progress;
+  gint64 began_ms, phase_ms; /* when it began; when its phase did */
   SynHttpPhase phase;
   gboolean left;
   SynHttpLeaveFunc leave;
@@ -231,6 +232,7 @@ syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote)
     }
   conn = g_new0 (SynHttpConn, 1);
   conn->set = self;
+  conn->began_ms = syn_lane_now_ms (self->lane);
   conn->stream = syn_http_stream_new (fd);
   conn->remote = g_object_ref (remote);
   g_object_set_qdata (G_OBJECT (remote), conn_quark (), conn);
@@ -258,6 +260,7 @@ void
 syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase)
 {
   self->phase = phase;
+  self->phase_ms = syn_lane_now_ms (self->set->lane);
   self->progress = syn_http_stream_get_progress (self->stream);
   syn_http_stream_set_idle (self->stream, phase == SYN_HTTP_IDLE);
   syn_http_stream_set_unseen (self->stream, phase == SYN_HTTP_HEAD);
@@ -352,6 +355,33 @@ guint
 syn_http_conns_count (SynHttpConns *self)
 {
   return self->n_conns;
+}
+
+/* They are few (SYN_MAX_HTTP_CONNECTIONS), so in one go. */
+void
+syn_http_conns_list (SynHttpConns *self, SynConnTop *top)
+{
+  gint64 now_ms = syn_lane_now_ms (self->lane);
+
+  for (SynHttpConn *conn = self->conns; conn != NULL; conn = conn->next)
+    {
+      SynConnEntry entry = {
+        .kind = "http",
+        .lane = syn_lane_get_index (self->lane),
+        .age_ms = now_ms - conn->began_ms,
+        .idle_ms = now_ms - conn->phase_ms,
+        .polls = -1,
+        .snapshots = -1,
+        .sent_bytes = -1,
+        .polls_waiting = conn->leave != NULL,
+      };
+
+      if (!syn_conn_top_wants (top, &entry))
+        continue;
+      syn_peer_info_read (syn_http_stream_get_fd (conn->stream), &entry.peer);
+      entry.sent_bytes = entry.peer.acknowledged_bytes;
+      syn_conn_top_add (top, &entry);
+    }
 }
 
 void

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <libsoup/soup.h>
+#include "syn-conn-list.h"
 #include "syn-http-stream.h"
 #include "syn-lane.h"
 
@@ -44,6 +45,8 @@ SynHttpStream *syn_http_conn_get_stream (SynHttpConn *self);
  * already). NULL: no more. */
 void syn_http_conn_watch (SynHttpConn *self, SynHttpLeaveFunc func, gpointer user_data);
 
+/* All of them, for an operator's list. */
+void syn_http_conns_list (SynHttpConns *self, SynConnTop *top);
 /* Ends the connections that are between requests: when the front drains. */
 void syn_http_conns_abort_idle (SynHttpConns *self);
 /* Takes @fd; sends @answer, then reads and drops what comes until the client closes (or too much, or too

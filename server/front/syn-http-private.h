@@ -33,6 +33,7 @@ struct _SynHttp
   guint max_web_sockets;
   gsize upload_bytes; /* bodies being received */
   guint next_lane;    /* for the next WebSocket */
+  guint n_lists;      /* of connections, being made */
   gboolean ready, draining;
   SynMetric connections, requests, failures, refused;
 };
@@ -47,6 +48,7 @@ void syn_http_healthz (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_readyz (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_metrics (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_status (SynHttp *http, SoupServerMessage *msg, const char *rest);
+void syn_http_connections (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_screens (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_sources (SynHttp *http, SoupServerMessage *msg, const char *rest);
 void syn_http_projections (SynHttp *http, SoupServerMessage *msg, const char *rest);

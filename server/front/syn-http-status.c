@@ -350,6 +350,7 @@ syn_http_index (SynHttp *http, SoupServerMessage *msg, const char *rest)
       "POST /v1/sources/NAME/events      publish events: application/x-ndjson, application/json or text/csv\n"
       "GET  /v1/replica                  WebSocket, subprotocol synoptic.v1: docs/protocol.md\n"
       "GET  /v1/status                   this silo\n"
+      "GET  /v1/connections?sort=&limit= who is connected, the slowest first\n"
       "GET  /healthz, /readyz, /metrics  for machines\n"
       "\n"
       "QUERY: join=PATHS, where=EXPRESSION, group=COLUMNS, having=EXPRESSION, select=COLUMNS, sort=[-]COLUMN,\n"

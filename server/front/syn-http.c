@@ -33,6 +33,7 @@ static const Route routes[] = {
   { "GET", "/readyz", NULL, syn_http_readyz, .while_draining = TRUE },
   { "GET", "/metrics", NULL, syn_http_metrics, .while_draining = TRUE },
   { "GET", "/v1/status", NULL, syn_http_status },
+  { "GET", "/v1/connections", NULL, syn_http_connections },
   { "GET", "/v1/screens", NULL, syn_http_screens },
   { "GET", "/v1/sources", NULL, syn_http_sources },
   { "GET", "/v1/projections", NULL, syn_http_projections },

@@ -98,6 +98,8 @@ send_vector (SynWsConn *self, struct iovec *vector, int n_vector)
   if (n < 0)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
   syn_metric_add (self->lane->lane, syn_ws_metrics.sent_bytes, n);
+  self->sent_bytes += (guint64) n;
+  self->moved_ms = syn_lane_now_ms (self->lane->lane);
   return n;
 }
 
@@ -231,6 +233,7 @@ syn_ws_conn_free (SynWsConn *self)
     }
   syn_ws_reader_clear (&self->reader);
   g_free (self->pending);
+  g_free (self->agent);
   g_free (self);
 }
 
@@ -323,6 +326,7 @@ read_some (SynWsConn *self)
   else
     kept = 0;
   n = recv (self->fd, scratch + kept, READ_BYTES, MSG_DONTWAIT);
+  self->moved_ms = syn_lane_now_ms (self->lane->lane);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n <= 0)
@@ -387,5 +391,6 @@ syn_ws_conn_new (SynWsLane *lane, int fd)
 
   self->lane = lane;
   self->fd = fd;
+  self->began_ms = self->moved_ms = syn_lane_now_ms (lane->lane);
   return self;
 }

@@ -38,6 +38,7 @@ reap (SynTimer *timer, gpointer user_data)
 static void
 unlink_conn (SynWsConn *conn)
 {
+  syn_ws_lane_step_over (conn->lane, conn);
   if (conn->next != NULL)
     conn->next->pprev = conn->pprev;
   *conn->pprev = conn->next;
@@ -84,6 +85,7 @@ lane_free (gpointer data)
 {
   SynWsLane *self = data;
 
+  syn_ws_lane_end_walks (self);
   while (self->conns != NULL)
     syn_ws_conn_drop (self->conns);
   syn_ws_lane_forget_jobs (self);
@@ -127,6 +129,7 @@ typedef struct
   SynParcel parcel;
   int fd;
   GBytes *first; /* (owned) (nullable) */
+  char *agent;   /* (owned) (nullable): becomes the connection's */
 } Arrival;
 
 /* A peer that vanishes without a word is found by the kernel: by its unacknowledged data, or by probes when
@@ -152,6 +155,7 @@ arrive (SynLane *lane, SynParcel *parcel)
   SynWsConn *conn = syn_ws_conn_new (self, arrival->fd);
   struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn };
 
+  conn->agent = g_steal_pointer (&arrival->agent);
   set_liveness (arrival->fd);
   conn->next = self->conns;
   if (conn->next != NULL)
@@ -171,13 +175,14 @@ arrive (SynLane *lane, SynParcel *parcel)
 }
 
 void
-syn_ws_lane_give (SynLane *lane, int fd, GBytes *first)
+syn_ws_lane_give (SynLane *lane, int fd, GBytes *first, const char *agent)
 {
   Arrival *arrival = g_new0 (Arrival, 1);
 
   arrival->parcel.run = arrive;
   arrival->fd = fd;
   arrival->first = first;
+  arrival->agent = agent != NULL ? g_strndup (agent, SYN_CONN_AGENT_MAX) : NULL;
   syn_lane_post (lane, &arrival->parcel);
 }
 

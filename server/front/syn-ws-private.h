@@ -21,6 +21,7 @@ typedef struct _SynWsConn SynWsConn;
 typedef struct _SynWsView SynWsView;
 typedef struct _SynWsOut SynWsOut;
 typedef struct _SynWsJob SynWsJob;
+typedef struct _SynWsWalk SynWsWalk;
 
 typedef enum
 {
@@ -48,6 +49,8 @@ struct _SynWsView
   guint32 id;
   guint8 accept; /* of the last poll: REPLICA_WIRE_ACCEPT_… */
   guint8 is_owed; /* its answer came while another was on its way out: asked for again once that is gone */
+  gint64 sent_us; /* the time of the last snapshot that was sent to it; 0: none */
+  gint64 held_us; /* of the one that it holds; at first when it came */
   SynWsJob *job; /* (nullable): makes the form of its answer */
   SynWsView *job_next, **job_pprev; /* who waits for the same */
 };
@@ -63,6 +66,9 @@ struct _SynWsConn
   SynWsReader reader;
   guint8 *pending;          /* (owned) (nullable): came, and is not done with */
   SynWsOut *out, *out_last; /* (owned) (nullable) */
+  char *agent;              /* (owned) (nullable): what it calls itself */
+  gint64 began_ms, moved_ms; /* when a byte last came or went */
+  guint64 n_polls, n_snapshots, sent_bytes;
   guint32 pending_bytes;
   guint16 n_owed;   /* of its views */
   guint16 next_owed; /* where the search goes on: no view is passed over for ever */
@@ -81,6 +87,7 @@ struct _SynWsLane
   SynWsJob *jobs; /* (owned): forms that the thread makes */
   guint n_jobs;
   guint max_jobs; /* SYN_MAX_FORM_JOBS; tests make it small */
+  SynWsWalk *walks; /* that go through @conns */
   SynTimer reaper;
   guint n_conns;
   guint max_views; /* SYN_MAX_VIEWS_PER_CONNECTION; tests make it small */
@@ -104,6 +111,12 @@ extern SynWsMetrics syn_ws_metrics;
 SynWsLane *syn_ws_lane_get (SynLane *lane); /* made on first use */
 /* Marks @conn's memory for the reaper: nothing is freed while it may be on somebody's stack. */
 void syn_ws_lane_bury (SynWsLane *self, SynWsConn *conn);
+
+/* ---- syn-ws-list.c ---- */
+/* @conn leaves the lane's list: walks that stand at it go on behind it. */
+void syn_ws_lane_step_over (SynWsLane *self, SynWsConn *conn);
+/* The set goes: walks end with what they have. */
+void syn_ws_lane_end_walks (SynWsLane *self);
 
 /* ---- syn-ws-conn.c ---- */
 SynWsConn *syn_ws_conn_new (SynWsLane *lane, int fd);
@@ -130,6 +143,8 @@ void syn_ws_view_formed (SynWsView *self, const ReplicaForm *form);
 /* A binary message of the client. */
 void syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length);
 void syn_ws_conn_cancel_views (SynWsConn *self);
+/* How many views, polls that wait, and how far behind. */
+void syn_ws_conn_note_views (SynWsConn *self, SynConnEntry *entry);
 void syn_ws_conn_free_views (SynWsConn *self);
 /* Nothing is on its way out: asks for the next answer that is owed. */
 void syn_ws_conn_pay (SynWsConn *self);

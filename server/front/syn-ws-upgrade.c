@@ -41,11 +41,13 @@ take_over (SoupServerMessage *msg, gpointer user_data)
   SynHttpConn *conn = syn_http_conn_of (msg);
   g_autoptr (GIOStream) stream = NULL;
   g_autoptr (GBytes) first = NULL;
+  g_autofree char *agent = NULL;
   SynHttpStream *own;
   int fd;
 
   if (conn == NULL || soup_server_message_get_status (msg) != SOUP_STATUS_SWITCHING_PROTOCOLS)
     return; /* gone, or another informational answer */
+  agent = g_strdup (soup_message_headers_get_one (soup_server_message_get_request_headers (msg), "User-Agent"));
   own = g_object_ref (syn_http_conn_get_stream (conn));
   syn_http_stream_set_idle (own, FALSE);
   stream = soup_server_message_steal_connection (msg);
@@ -55,7 +57,7 @@ take_over (SoupServerMessage *msg, gpointer user_data)
   if (fd < 0)
     return;
   syn_ws_lane_give (syn_silo_get_lane (http->silo, http->next_lane++ % syn_silo_get_n_lanes (http->silo)), fd,
-                    g_steal_pointer (&first));
+                    g_steal_pointer (&first), agent);
 }
 
 static void

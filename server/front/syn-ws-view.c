@@ -87,6 +87,7 @@ send_form (SynWsView *self, const ReplicaForm *form)
   n = syn_ws_frame_head (frame, SYN_WS_OPCODE_BINARY, sizeof head + size);
   memcpy (frame + n, &head, sizeof head);
   count_form (self->conn->lane, head.form, size);
+  self->conn->n_snapshots++;
   syn_ws_conn_send (self->conn, frame, n + sizeof head, body);
 }
 
@@ -95,6 +96,7 @@ send_snapshot (SynWsView *self, ReplicaSnapshot *snapshot)
 {
   const ReplicaForm *form = syn_ws_form_choose (self, snapshot);
 
+  self->sent_us = replica_snapshot_get_time_us (snapshot);
   if (form != NULL)
     send_form (self, form);
 }
@@ -278,6 +280,7 @@ handle_poll (SynWsConn *conn, const ReplicaWirePoll *poll, const char *path_text
   const char *wrong;
 
   syn_metric_add (lane->lane, syn_ws_metrics.polls, 1);
+  conn->n_polls++;
   if (view != NULL)
     cancel_poll (view);
   if (poll->path_bytes > 0)
@@ -300,6 +303,11 @@ handle_poll (SynWsConn *conn, const ReplicaWirePoll *poll, const char *path_text
     }
   if (view == NULL)
     view = add_view (conn, poll->view);
+  /* What it was sent last it has by now; before that, nothing newer than when it came. */
+  if (view->sent_us != 0)
+    view->held_us = view->sent_us;
+  else if (view->held_us == 0)
+    view->held_us = syn_lane_real_us (lane->lane);
   view->accept = poll->accept;
   view->waiter.takes_deltas = (poll->accept & REPLICA_WIRE_ACCEPT_DELTA) != 0;
   syn_beacon_set_poll (lane->beacons, &view->waiter, path, token, MIN (poll->hold_ms, SYN_HOLD_MAX_MS),
@@ -367,6 +375,28 @@ syn_ws_conn_cancel_views (SynWsConn *self)
 {
   for (guint i = 0; i < self->n_views; i++)
     cancel_poll (self->views[i]);
+}
+
+void
+syn_ws_conn_note_views (SynWsConn *self, SynConnEntry *entry)
+{
+  gint64 now_us = syn_lane_real_us (self->lane->lane);
+
+  entry->views = self->n_views;
+  for (guint i = 0; i < self->n_views; i++)
+    {
+      const SynWsView *view = self->views[i];
+      ReplicaToken held = view->waiter.token, newest;
+      guint64 behind = 1;
+
+      entry->polls_waiting += is_waiting (self->views[i]);
+      if (!syn_waiter_get_newest (&view->waiter, &newest) || replica_token_equal (held, newest))
+        continue;
+      if (held.epoch == newest.epoch && newest.serial > held.serial)
+        behind = newest.serial - held.serial;
+      entry->behind_snapshots = MAX (entry->behind_snapshots, (gint64) MIN (behind, (guint64) G_MAXINT64));
+      entry->behind_ms = MAX (entry->behind_ms, (now_us - view->held_us) / 1000);
+    }
 }
 
 void

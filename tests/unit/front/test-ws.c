@@ -666,7 +666,7 @@ open_deaf (Fixture *f, guint index)
   setsockopt (pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
   self->fd = pair[1];
   self->in = g_byte_array_new ();
-  syn_ws_lane_give (syn_silo_get_lane (f->silo, index % syn_silo_get_n_lanes (f->silo)), pair[0], NULL);
+  syn_ws_lane_give (syn_silo_get_lane (f->silo, index % syn_silo_get_n_lanes (f->silo)), pair[0], NULL, "deaf/1");
   return self;
 }
 
@@ -685,6 +685,157 @@ assert_snapshot_on (Fixture *f, Client *self, guint n_rows)
   snapshot = replica_snapshot_new_from_bytes (body, NULL);
   g_assert_nonnull (snapshot);
   g_assert_cmpuint (replica_snapshot_get_n_rows (snapshot), ==, n_rows);
+}
+
+/* ---- the operator's list ---- */
+
+/* The entry of @list for connection number @index as listed, up to the next. */
+static char *
+entry_of (const char *list, guint index)
+{
+  const char *at = strstr (list, "\"connections\":[");
+  const char *end;
+
+  for (guint i = 0; at != NULL && i <= index; i++)
+    at = strstr (at + 1, "{\"peer\"");
+  if (at == NULL)
+    return NULL;
+  end = strchr (at, '}');
+  return g_strndup (at, (gsize) (end - at));
+}
+
+static void
+assert_says (const char *entry, const char *expected)
+{
+  g_assert_nonnull (entry);
+  if (strstr (entry, expected) == NULL)
+    g_error ("%s is not in %s", expected, entry);
+}
+
+/* Who is slow comes first, with how far behind it is and what waits for it; who is not, and who only asks, come after. */
+static void
+test_listed (Fixture *f, gconstpointer data)
+{
+  Client *quick = open_client (f), *deaf = open_deaf (f, 0), *deafer = open_deaf (f, 2);
+  int asks = client_connect (f);
+  g_autofree char *list = NULL, *first = NULL, *second = NULL, *third = NULL, *fourth = NULL, *bytes = NULL, *refused = NULL;
+
+  fixture_publish_snapshot (f, 20000);
+  send_poll (f, deafer, 1, "quotes", REPLICA_TOKEN_NONE, 0);
+  fixture_advance (f, 500);
+  send_poll (f, deaf, 1, "quotes", fixture_token (f), 30000);
+  send_poll (f, deaf, 9, "quotes", fixture_token (f), 30000);
+  send_poll (f, quick, 1, "quotes", fixture_token (f), 30000);
+  for (guint i = 0; i < 3; i++)
+    {
+      fixture_advance (f, 1000);
+      fixture_publish_snapshot (f, 20000);
+      g_bytes_unref (take_message (f, quick, REPLICA_WIRE_SNAPSHOT, 1));
+      send_poll (f, quick, 1, "quotes", fixture_token (f), 30000);
+    }
+  fixture_advance (f, 500);
+  list = client_ask (f, asks, "GET /v1/connections?limit=4 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  g_assert_cmpuint (status_of (list), ==, 200);
+  first = entry_of (list, 0);
+  second = entry_of (list, 1);
+  third = entry_of (list, 2);
+  fourth = entry_of (list, 3);
+  bytes = g_strdup_printf ("\"snapshots\":1,\"sent_bytes\":");
+  /* The one that came first is farther behind: neither holds anything newer than when it came. */
+  assert_says (first, "\"user_agent\":\"deaf/1\"");
+  assert_says (first, "\"kind\":\"websocket\"");
+  assert_says (first, "\"behind_ms\":4000");
+  assert_says (first, "\"idle_ms\":4000");
+  assert_says (first, bytes);
+  assert_says (second, "\"views\":2");
+  assert_says (second, "\"behind_ms\":3500");
+  assert_says (second, "\"polls_waiting\":0");
+  assert_says (second, "\"behind_snapshots\":3");
+  assert_says (second, "\"idle_ms\":2500");
+  assert_says (third, "\"behind_ms\":0,\"behind_snapshots\":0");
+  assert_says (fourth, "\"behind_ms\":0,\"behind_snapshots\":0");
+  g_assert_null (strstr (first, "\"waiting_bytes\":0"));
+  g_assert_nonnull (strstr (list, "\"connections_not_listed\":0}"));
+  g_assert_true ((strstr (third, "\"kind\":\"http\"") != NULL) != (strstr (fourth, "\"kind\":\"http\"") != NULL));
+  g_clear_pointer (&list, g_free);
+  g_clear_pointer (&first, g_free);
+  list = client_ask (f, asks, "GET /v1/connections?sort=polls&limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  first = entry_of (list, 0);
+  assert_says (first, "\"polls\":4,\"polls_waiting\":1,\"snapshots\":3");
+  assert_says (first, "\"peer\":\"127.0.0.1:");
+  g_assert_nonnull (strstr (list, "\"connections_not_listed\":3}"));
+
+  refused = client_ask (f, asks, "GET /v1/connections?sort=behnd HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  g_assert_cmpuint (status_of (refused), ==, 400);
+  g_assert_nonnull (strstr (refused, "did you mean \\\"behind\\\"?"));
+  for (const char *const *query = (const char *const[]){ "limit=0", "limit=1001", "limit=x", "order=age", "sort=%zz", NULL }; *query != NULL; query++)
+    {
+      g_autofree char *request = g_strdup_printf ("GET /v1/connections?%s HTTP/1.1\r\nHost: localhost\r\n\r\n", *query);
+      g_autofree char *answer = client_ask (f, asks, request);
+
+      g_assert_cmpuint (status_of (answer), ==, 400);
+    }
+  client_close (f, asks);
+  close_client (f, quick);
+  close_client (f, deaf);
+  close_client (f, deafer);
+}
+
+/* Connections end while they are gone through; more lists than may be are refused; the front goes while some are on their way. */
+static void
+test_listed_while_ending (Fixture *f, gconstpointer data)
+{
+  static const char request[] = "GET /v1/connections?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  g_autofree Client **clients = g_new (Client *, 3000);
+  int asks[SYN_MAX_CONNECTION_LISTS + 1];
+  guint n_refused = 0;
+  struct rlimit limit;
+
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = MIN (limit.rlim_max, 7000);
+  setrlimit (RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < 7000)
+    {
+      g_test_skip ("not enough descriptors");
+      return;
+    }
+  for (guint i = 0; i < 3000; i++)
+    clients[i] = open_deaf (f, 0);
+  fixture_settle (f);
+  for (guint i = 0; i < G_N_ELEMENTS (asks); i++)
+    {
+      asks[i] = client_connect (f);
+      g_assert_cmpint (send (asks[i], request, sizeof request - 1, MSG_NOSIGNAL), ==, sizeof request - 1);
+    }
+  /* One step of the lane at a time, in which one part of it is gone through, and many of what comes next leave. */
+  for (guint step = 0; step < 40; step++)
+    {
+      syn_silo_step (f->silo, syn_silo_get_front_lane (f->silo));
+      for (guint i = step * 70; i < (step + 1) * 70; i++)
+        shutdown (clients[i]->fd, SHUT_RDWR);
+      syn_silo_step (f->silo, syn_silo_get_lane (f->silo, 0));
+    }
+  fixture_settle (f);
+  for (guint i = 0; i < G_N_ELEMENTS (asks); i++)
+    {
+      g_autofree char *answer = client_read (f, asks[i], NULL);
+
+      n_refused += status_of (answer) == 503;
+      if (status_of (answer) != 503)
+        g_assert_cmpuint (status_of (answer), ==, 200);
+    }
+  g_assert_cmpuint (n_refused, <=, 1);
+  g_assert_cmpint (send (asks[0], request, sizeof request - 1, MSG_NOSIGNAL), ==, sizeof request - 1);
+  for (guint step = 0; step < 3; step++)
+    syn_silo_step (f->silo, syn_silo_get_front_lane (f->silo));
+  for (guint i = 0; i < G_N_ELEMENTS (asks); i++)
+    close (asks[i]);
+  for (guint i = 0; i < 3000; i++)
+    {
+      close (clients[i]->fd);
+      g_byte_array_unref (clients[i]->in);
+      g_free (clients[i]);
+    }
 }
 
 /* Each costs the one answer that it asked for, whatever its views and however many snapshots come; in the end the newest is what it gets, and who
@@ -1069,6 +1220,8 @@ main (int argc, char **argv)
   ADD ("slow-reader", test_slow_reader);
   ADD ("stalled-reader", test_stalled_reader);
   ADD ("deaf-crowd", test_deaf_crowd);
+  ADD ("listed", test_listed);
+  ADD ("listed-while-ending", test_listed_while_ending);
   ADD ("leaving", test_leaving);
   ADD ("half-a-message", test_half_a_message);
   ADD ("linger", test_linger);

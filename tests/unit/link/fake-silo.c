@@ -178,6 +178,7 @@ fake_new (void)
   soup_server_add_handler (fake->server, "/v1/projections", request_cb, fake, NULL);
   soup_server_add_handler (fake->server, "/v1/screens", request_cb, fake, NULL);
   soup_server_add_handler (fake->server, "/v1/status", request_cb, fake, NULL);
+  soup_server_add_handler (fake->server, "/v1/connections", request_cb, fake, NULL);
   soup_server_listen_local (fake->server, 0, SOUP_SERVER_LISTEN_IPV4_ONLY, &error);
   g_assert_no_error (error);
   uris = soup_server_get_uris (fake->server);

@@ -262,13 +262,18 @@ syn_upstream_path_normalize (const char *path)
   if (halves[1] != NULL)
     {
       params = g_strsplit (halves[1], "&", -1);
-      qsort (params, g_strv_length (params), sizeof *params, compare_texts);
       for (guint i = 0; params[i] != NULL; i++)
         {
-          g_string_append_c (text, i == 0 ? '?' : '&');
-          if (!append_part (text, params[i], TRUE))
+          g_autoptr (GString) param = g_string_new (NULL);
+
+          if (!append_part (param, params[i], TRUE))
             return g_strdup (path);
+          g_free (params[i]);
+          params[i] = g_strdup (param->str);
         }
+      qsort (params, g_strv_length (params), sizeof *params, compare_texts); /* in one spelling, that is in one order */
+      for (guint i = 0; params[i] != NULL; i++)
+        g_string_append_printf (text, "%c%s", i == 0 ? '?' : '&', params[i]);
     }
   return text->len <= REPLICA_WIRE_PATH_MAX ? g_string_free (g_steal_pointer (&text), FALSE) : g_strdup (path);
 }

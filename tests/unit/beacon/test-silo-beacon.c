@@ -411,6 +411,7 @@ test_spelling (void)
     { "q?where=%00", "q?where=%00" },
     { "q?where=1%", "q?where=1%" },
     { "q?a=1?b", "q?a=1?b" },
+    { "q?%73ort=a&limit=1", "q?limit=1&sort=a" },
     { "", "" },
   };
   g_autofree char *much = g_strnfill (8000, '>');

@@ -126,6 +126,16 @@ group_of (JsonObject *out, const char *name)
   return group;
 }
 
+/* An edge whose upstream is not there. */
+static gboolean
+is_cut_off (JsonObject *status)
+{
+  JsonNode *upstream = get (status, "upstream");
+  JsonNode *state = upstream != NULL && JSON_NODE_HOLDS_OBJECT (upstream) ? get (json_node_get_object (upstream), "state") : NULL;
+
+  return state != NULL && json_node_get_value_type (state) == G_TYPE_STRING && !g_str_equal (json_node_get_string (state), "online");
+}
+
 static void
 add_totals (JsonObject *out, JsonArray *lanes)
 {
@@ -146,6 +156,11 @@ add_totals (JsonObject *out, JsonArray *lanes)
         json_object_set_int_member (group_of (out, "look_at"), troubles[i], sum);
         well = FALSE;
       }
+  if (is_cut_off (out))
+    {
+      json_object_set_string_member (group_of (out, "look_at"), "upstream", "away");
+      well = FALSE;
+    }
   if (well)
     json_object_set_string_member (out, "look_at", "nothing");
 }

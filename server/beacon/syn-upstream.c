@@ -27,10 +27,20 @@ syn_upstream_invoke (SynUpstream *self, GSourceFunc func, gpointer data, GDestro
   g_source_attach (source, self->context);
 }
 
+/* Why it is away, without its URL said once more. (nullable) */
+static const char *
+reason (SynUpstream *self)
+{
+  const char *why = replica_link_get_last_error (self->link);
+  g_autofree char *prefix = g_strdup_printf ("Cannot connect to %s: ", self->uri);
+
+  return why != NULL && g_str_has_prefix (why, prefix) ? why + strlen (prefix) : why;
+}
+
 GError *
 syn_upstream_new_away_error (SynUpstream *self)
 {
-  const char *why = replica_link_get_last_error (self->link);
+  const char *why = reason (self);
 
   return g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "the upstream %s is away%s%s", self->uri, why != NULL ? ": " : "", why != NULL ? why : "");
 }
@@ -40,14 +50,16 @@ syn_upstream_new_away_error (SynUpstream *self)
 static void
 note_status (SynUpstream *self)
 {
+  ReplicaLinkState state = replica_link_get_state (self->link);
+  gboolean is_online = state == REPLICA_LINK_ONLINE;
+
   g_mutex_lock (&self->mutex);
-  if (self->status.state != replica_link_get_state (self->link))
+  if ((self->status.state == REPLICA_LINK_ONLINE) != is_online)
     {
-      self->status.state = replica_link_get_state (self->link);
       self->status.since_ms = syn_upstream_now_ms ();
-      if (self->status.state == REPLICA_LINK_ONLINE)
-        self->status.n_connections++;
+      self->status.n_connections += is_online;
     }
+  self->status.state = state;
   if (replica_link_get_last_error (self->link) != NULL || self->status.state == REPLICA_LINK_ONLINE)
     {
       g_free (self->status.error); /* while it connects: why it is not online since */
@@ -79,7 +91,7 @@ error_changed (ReplicaLink *link, GParamSpec *pspec, gpointer user_data)
   SynUpstream *self = user_data;
 
   if (replica_link_get_last_error (link) != NULL)
-    g_message ("the upstream %s is away: %s", self->uri, replica_link_get_last_error (link));
+    g_message ("the upstream %s is away: %s", self->uri, reason (self));
   note_status (self);
 }
 

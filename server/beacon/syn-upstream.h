@@ -22,7 +22,7 @@ const char *syn_upstream_get_uri (SynUpstream *self);
 typedef struct {
   ReplicaLinkState state;
   char *error;              /* (owned) (nullable): why it is not online */
-  gint64 since_ms;          /* when that state began, by the lanes' clock */
+  gint64 since_ms;          /* since when it is online, or is not, by the lanes' clock */
   gint64 heard_ms;          /* up to when it is known what was the newest; -1: never */
   gint64 rtt_us;            /* -1: unknown */
   double goodput;           /* bytes/s; 0: unknown */

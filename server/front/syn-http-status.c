@@ -123,9 +123,10 @@ append_silo (GString *json, Report *self)
                           (double) (g_get_real_time () - syn_silo_get_started_us (silo)) / G_USEC_PER_SEC,
                           self->request.http->ready ? "true" : "false");
   syn_http_edge_append_status (self->request.http, json);
-  g_string_append_printf (json, "\"projections\":%u,\"screens\":%u,",
-                          syn_catalog_get_n_projections (self->catalog),
-                          syn_catalog_get_n_screens (self->catalog));
+  if (self->request.http->edge == NULL) /* an edge has none of its own */
+    g_string_append_printf (json, "\"projections\":%u,\"screens\":%u,",
+                            syn_catalog_get_n_projections (self->catalog),
+                            syn_catalog_get_n_screens (self->catalog));
   g_string_append (json, "\"grains\":{");
   for (guint i = 0; i < syn_silo_get_n_types (silo); i++)
     {

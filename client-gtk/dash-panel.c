@@ -95,17 +95,22 @@ update_state (DashPanel *self)
   guint n_total = get_n_total (self), n_shown = n_total;
   const char *filter = NULL;
   char total[32], shown[32];
-  g_autofree char *count = NULL;
+  g_autofree char *count = NULL, *recovering = NULL;
+  guint percent;
 
   if (self->kind == REPLICA_PANEL_GRID)
     {
       n_shown = dash_grid_get_n_shown (DASH_GRID (self->drawing));
       filter = dash_grid_get_filter (DASH_GRID (self->drawing));
     }
+  if (replica_view_get_recovering (self->view, &percent))
+    recovering = g_strdup_printf ("recovering %u %%", percent); /* nothing is wrong */
   if (error == NULL)
     error = self->chart_error;
 
-  if (snapshot == NULL && error != NULL)
+  if (snapshot == NULL && recovering != NULL)
+    set_status (self, "content-loading-symbolic", "The server is recovering", error);
+  else if (snapshot == NULL && error != NULL)
     set_status (self, "dialog-warning-symbolic", "This panel cannot be shown", error);
   else if (snapshot == NULL && self->leader != NULL && self->next_path == NULL && !self->is_filled)
     set_status (self, "view-list-symbolic", "Nothing is selected", dash_panel_get_title (self->leader));
@@ -121,7 +126,11 @@ update_state (DashPanel *self)
     gtk_stack_set_visible_child_name (GTK_STACK (self->stack), "content");
 
   gtk_widget_set_visible (self->error_label, snapshot != NULL && error != NULL);
-  set_text (self->error_label, error != NULL ? error : "");
+  set_text (self->error_label, recovering != NULL ? recovering : error != NULL ? error : "");
+  if (recovering != NULL)
+    gtk_widget_remove_css_class (self->error_label, "panel-error");
+  else
+    gtk_widget_add_css_class (self->error_label, "panel-error");
   gtk_widget_set_tooltip_text (self->error_label, error);
   gtk_widget_set_visible (self->frozen_label, self->is_frozen);
   if (snapshot == NULL)

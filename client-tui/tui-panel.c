@@ -132,7 +132,8 @@ tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, 
   const char *age = replica_format_age (replica_view_get_age_us (self->view), age_text);
   g_autofree char *state = NULL, *left = NULL;
   const char *error = replica_view_get_error (self->view);
-  guint shown, total, state_width;
+  guint shown, total, state_width, percent = 0;
+  gboolean is_recovering = replica_view_get_recovering (self->view, &percent);
 
   if (height == 0)
     return;
@@ -141,16 +142,20 @@ tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, 
                         : g_strdup_printf ("%s %s  %u of %u rows", focus ? "▸" : " ", self->spec.title, shown, total);
   if (frozen)
     state = g_strdup_printf ("FROZEN · %" G_GUINT64_FORMAT " behind · %s ", replica_view_get_n_behind (self->view), age);
+  else if (is_recovering && replica_view_get_snapshot (self->view) == NULL)
+    state = g_strdup_printf ("recovering %u %% ", percent);
+  else if (is_recovering)
+    state = g_strdup_printf ("recovering %u %% · age %s ", percent, age);
   else if (replica_view_get_snapshot (self->view) == NULL)
     state = g_strdup (self->waiting ? "nothing selected " : "waiting ");
   else
     state = g_strdup_printf ("%s%s ", stale ? "OLD · " : "age ", age);
   tui_cells_fill (cells, x, y, width, style);
   state_width = MIN (tui_text_width (state), width);
-  tui_cells_text (cells, x + width - state_width, y, state_width, frozen ? TUI_STYLE_WARN : stale ? TUI_STYLE_ERROR : style, state);
+  tui_cells_text (cells, x + width - state_width, y, state_width, frozen || is_recovering ? TUI_STYLE_WARN : stale ? TUI_STYLE_ERROR : style, state);
   if (width > state_width + 1)
     tui_cells_text (cells, x, y, width - state_width - 1, style, left);
-  if (error != NULL && height > 1)
+  if (error != NULL && !is_recovering && height > 1)
     {
       tui_cells_text (cells, x + 1, y + 1, width - 1, TUI_STYLE_ERROR, error);
       y++;

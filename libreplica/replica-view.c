@@ -322,6 +322,29 @@ replica_view_get_error (ReplicaView *self)
   return self->error;
 }
 
+/* docs/protocol.md says how that error is written: "… is recovering: N of M events (P %)", or without numbers when they are not known yet. */
+gboolean
+replica_view_get_recovering (ReplicaView *self, guint *percent)
+{
+  const char *text, *end;
+  guint64 n, n_all, value = 0;
+
+  g_return_val_if_fail (REPLICA_IS_VIEW (self), FALSE);
+  text = self->error_code == REPLICA_ERROR_UNAVAILABLE && self->error != NULL ? strstr (self->error, "\" is recovering: ") : NULL;
+  if (text == NULL)
+    return FALSE;
+  text += strlen ("\" is recovering: ");
+  n = g_ascii_strtoull (text, (char **) &end, 10);
+  if (g_str_has_prefix (end, " of "))
+    {
+      n_all = g_ascii_strtoull (end + strlen (" of "), NULL, 10);
+      value = n_all == 0 ? 0 : n >= n_all ? 100 : (guint64) ((double) n / (double) n_all * 100);
+    }
+  if (percent != NULL)
+    *percent = (guint) value;
+  return TRUE;
+}
+
 ReplicaError
 replica_view_get_error_code (ReplicaView *self)
 {

@@ -54,6 +54,14 @@ REPLICA_PUBLIC gboolean replica_view_get_live (ReplicaView *self);
 REPLICA_PUBLIC gboolean replica_view_get_stale (ReplicaView *self);
 REPLICA_PUBLIC const char *replica_view_get_error (ReplicaView *self);
 REPLICA_PUBLIC ReplicaError replica_view_get_error_code (ReplicaView *self); /* 0: no error */
+/**
+ * replica_view_get_recovering:
+ * @percent: (out) (optional): how much of it the projection has, 0 to 100
+ *
+ * Whether the server says that it is giving the projection again what it lost by a restart: nothing is wrong, and what is shown (if anything) is kept, and grows old,
+ * until that is done. It is an error of the view like any other, too; `notify::error` comes with each new number.
+ */
+REPLICA_PUBLIC gboolean replica_view_get_recovering (ReplicaView *self, guint *percent);
 REPLICA_PUBLIC guint64 replica_view_get_n_received (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_skipped (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);

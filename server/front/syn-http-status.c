@@ -30,6 +30,7 @@ typedef struct
   SynSourceStatus **statuses; /* (owned): NULL: @errors says why */
   char **errors;              /* (owned) */
   SynJournalStatus *journal;  /* (owned) (nullable) */
+  GPtrArray *recovering;      /* (owned) (nullable): of Recovering */
   GString *on_demand;         /* (owned) (nullable): the questions with their readers, as JSON */
 } Report;
 
@@ -38,6 +39,13 @@ typedef struct
   Report *report;
   guint index;
 } Question;
+
+/* A projection that is recovering. */
+typedef struct
+{
+  const char *name; /* the catalog's */
+  SynProjectionStatus status;
+} Recovering;
 
 /* ---- the text ---- */
 
@@ -108,6 +116,27 @@ append_lane (GString *json, const char *name, SynLane *lane)
 }
 
 static void
+append_recovering (GString *json, Report *self)
+{
+  guint n_listed = 0;
+
+  g_string_append (json, "\"recovering\":[");
+  for (guint i = 0; self->recovering != NULL && i < self->recovering->len && n_listed < SYN_MAX_STATUS_ENTRIES; i++)
+    {
+      const Recovering *entry = self->recovering->pdata[i];
+      double percent = entry->status.n_all > 0 ? (double) entry->status.n_events * 100 / (double) entry->status.n_all : 0;
+
+      if (!entry->status.recovering)
+        continue;
+      g_string_append (json, n_listed++ > 0 ? ",{\"projection\":" : "{\"projection\":");
+      syn_json_append_string (json, entry->name);
+      g_string_append_printf (json, ",\"events\":%" G_GUINT64_FORMAT ",\"of\":%" G_GUINT64_FORMAT ",\"percent\":%.1f}", entry->status.n_events,
+                              entry->status.n_all, percent);
+    }
+  g_string_append (json, "],");
+}
+
+static void
 append_silo (GString *json, Report *self)
 {
   SynSilo *silo = self->silo;
@@ -146,6 +175,7 @@ append_silo (GString *json, Report *self)
       process.rss_bytes, process.descriptors, process.cpu_s);
   syn_http_append_journal (json, self->journal);
   syn_http_append_journal_readers (json, self->journal, self->catalog);
+  append_recovering (json, self);
   g_string_append (json, "\"lanes\":[");
   for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
     {
@@ -173,6 +203,7 @@ report_free (Report *self)
   if (self->on_demand != NULL)
     g_string_free (self->on_demand, TRUE);
   g_clear_pointer (&self->journal, syn_journal_status_free);
+  g_clear_pointer (&self->recovering, g_ptr_array_unref);
   syn_catalog_unref (self->catalog);
   g_free (self);
 }
@@ -245,6 +276,50 @@ journal_said (SynJournalRequest *answer, gpointer user_data)
 }
 
 static void
+projection_said (gpointer payload, const GError *error, gpointer user_data)
+{
+  g_autofree Question *question = user_data;
+  Report *self = question->report;
+  Recovering *entry = self->recovering->pdata[question->index];
+
+  /* One that does not say is still about to begin. */
+  entry->status = error == NULL ? *(SynProjectionStatus *) payload : (SynProjectionStatus){ .recovering = TRUE };
+  g_free (payload);
+  report_got_one (self);
+}
+
+/* Only while some are recovering: then all that can be are asked. */
+static void
+ask_projections (Report *self, SynHttp *http)
+{
+  if (syn_projections_count_recovering (http->silo) == 0)
+    return;
+  self->recovering = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < syn_catalog_get_n_projections (http->catalog); i++)
+    {
+      const SynProjectionSpec *spec = syn_catalog_get_projection (http->catalog, i);
+      Recovering *entry;
+      Question *question;
+      gboolean durable = FALSE;
+      SynCall call = { .type = SYN_PROJECTION_GRAIN, .key = spec->name, .method = SYN_PROJECTION_STATUS_METHOD, .timeout_ms = SOURCE_TIMEOUT_MS,
+                       .reply = projection_said };
+
+      for (guint j = 0; j < spec->n_inputs; j++)
+        durable = durable || spec->inputs[j].source->durable;
+      if (!durable)
+        continue;
+      entry = g_new0 (Recovering, 1);
+      entry->name = spec->name;
+      question = g_new (Question, 1);
+      *question = (Question){ self, self->recovering->len };
+      g_ptr_array_add (self->recovering, entry);
+      self->waiting++;
+      call.user_data = question;
+      syn_call (http->lane, &call);
+    }
+}
+
+static void
 report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
 {
   Report *self = g_new0 (Report, 1);
@@ -280,6 +355,7 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
     }
   if (whole)
     {
+      ask_projections (self, http);
       self->waiting++;
       syn_beacons_list (http->silo, http->edge != NULL ? SYN_SILO_BEACON_GRAIN : SYN_QUERY_GRAIN, SYN_MAX_STATUS_ENTRIES, beacons_said, self);
     }

@@ -122,6 +122,16 @@ tell_progress (SynProjection *self, SynMessage *message)
 }
 
 static void
+tell_status (SynProjection *self, SynMessage *message)
+{
+  SynProjectionStatus status = { .recovering = self->is_recovering };
+
+  if (self->recovery != NULL)
+    syn_recovery_get_events (self->recovery, syn_table_get_progress (self->table), &status.n_events, &status.n_all);
+  syn_message_reply (message, g_memdup2 (&status, sizeof status), g_free);
+}
+
+static void
 tell_resume (SynProjection *self, SynMessage *message)
 {
   guint n = self->spec->n_inputs;
@@ -400,6 +410,9 @@ receive (SynGrain *grain, gpointer state, SynMessage *message)
       break;
     case SYN_RESUME_METHOD:
       tell_resume (self, message);
+      break;
+    case SYN_PROJECTION_STATUS_METHOD:
+      tell_status (self, message);
       break;
     case SYN_CHECKPOINT_METHOD:
       syn_message_reply (message, NULL, NULL);

@@ -114,3 +114,14 @@ syn_projection_check_follows (const char *leader, const char *follower, SynCatal
   g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "\"follows\": \"%s\" has no key column in common with it", leader);
   return FALSE;
 }
+
+gint64
+syn_projections_count_recovering (SynSilo *silo)
+{
+  SynMetric metric = syn_projection_metrics ()->recovering;
+  gint64 n = syn_metric_get (syn_silo_get_front_lane (silo), metric);
+
+  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
+    n += syn_metric_get (syn_silo_get_lane (silo, i), metric);
+  return n;
+}

@@ -29,5 +29,15 @@ gboolean syn_projection_check_follows (const char *leader, const char *follower,
 /* Whether a reader of the journal, as its holds and checkpoints call it ("projection/market/quotes", "source/trades"), needs records of @partition by
  * this catalog. Any thread. */
 gboolean syn_projection_is_reader (SynCatalog *catalog, const char *reader, guint partition);
+/* How far a recovery is; none: @recovering is FALSE. */
+typedef struct {
+  gboolean recovering;
+  guint64 n_events; /* of its durable sources together: that it has */
+  guint64 n_all;    /* likewise: that it is known to be going to have */
+} SynProjectionStatus;
+
+/* To a projection's grain, no payload: the reply is a SynProjectionStatus * (g_free). */
+#define SYN_PROJECTION_STATUS_METHOD 1010
+gint64 syn_projections_count_recovering (SynSilo *silo); /* any thread */
 
 G_END_DECLS

@@ -46,7 +46,7 @@ say_progress (SynSource *source)
 {
   gint64 now_ms = g_get_monotonic_time () / 1000, last_ms = __atomic_load_n (&said_ms, __ATOMIC_RELAXED);
 
-  if (now_ms - last_ms >= SAY_MS && __atomic_compare_exchange_n (&said_ms, &last_ms, now_ms, FALSE, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+  if (now_ms - source->durable->began_ms >= SAY_MS && now_ms - last_ms >= SAY_MS && __atomic_compare_exchange_n (&said_ms, &last_ms, now_ms, FALSE, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     g_message ("source \"%s\": replaying: %.1f %%, %" G_GUINT64_FORMAT " events", source->spec->name,
                (double) syn_source_replay_get_permille (source) / 10, source->durable->n_replayed);
 }

@@ -7,6 +7,7 @@ frames are paced, so this runs the paced way.
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -161,6 +162,64 @@ class Dashboard(unittest.TestCase):
         self.assertTrue(children)
         terminal.close()
         until(lambda: not any(os.path.exists(f'/proc/{child}') for child in children), what='the end of the program')
+
+
+RECOVERING = {
+    'sources': [{'name': 'orders', 'kind': 'http', 'durable': True, 'fields': {'id': 'string', 'n': 'int64'}}],
+    'projections': [{'name': 'orders/all', 'from': 'orders', 'key': ['id'], 'min_interval_ms': 100, 'columns': {'n': 'sum(n)'}}],
+    'screens': [{'name': 'orders', 'title': 'Orders', 'panels': [{'grid': 'orders/all', 'title': 'All'}]}],
+}
+
+
+def stop_half_way(silo):
+    """Stops a silo, and leaves its journal so that the next one has given its projection half of the events, and comes to a damaged record."""
+    silo.stop()
+    silo.listen = f'127.0.0.1:{silo.port}'
+    with sqlite3.connect(os.path.join(silo.data, 'journal.db')) as db:
+        db.execute("DELETE FROM checkpoint WHERE name LIKE 'projection/%'")
+        db.execute("UPDATE record SET bytes=zeroblob(length(bytes)) WHERE kind=2 AND first=6")
+    db.close()
+
+
+@unittest.skipIf(shutil.which('tmux') is None, 'tmux is not installed')
+class Recovering(unittest.TestCase):
+    def publish(self, silo, *numbers):
+        for n in numbers:
+            while silo.publish('orders', [{'id': f'order{n}', 'n': n}]).status == 503:
+                time.sleep(0.02)
+
+    def test_recovering(self):
+        """How far the projection is, with the picture of before and its age; and in the lists of the server and of synopticctl."""
+        with Silo(RECOVERING) as silo:
+            self.publish(silo, *range(10))
+            terminal = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {silo.url}')
+            self.addCleanup(terminal.close)
+            terminal.wait('order9')
+            stop_half_way(silo)
+            silo.start()
+            text = terminal.wait(r'recovering 50 % · age [0-9]')
+            print('# ' + text.rstrip().replace('\n', '\n# '))
+            self.assertIn('order9', text)
+            status = silo.get('/v1/status').json
+            self.assertEqual(status['recovering'], [{'projection': 'orders/all', 'events': 5, 'of': 10, 'percent': 50.0}])
+            fresh = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {silo.url}')
+            self.addCleanup(fresh.close)
+            self.assertNotIn('order9', fresh.wait(r'recovering 50 %'))
+            watch = subprocess.Popen([program('synopticctl', 'SYNOPTICCTL'), 'watch', '--server', silo.url, '-n', '1', 'orders/all'], stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True)
+            self.assertIn('is recovering: 5 of 10 events (50 %)', watch.stderr.readline())
+            self.assertIn('orders/all', subprocess.run([program('synopticctl', 'SYNOPTICCTL'), 'status', '--server', silo.url], stdout=subprocess.PIPE,
+                                                       text=True, check=True).stdout.split('recovering:')[1])
+            silo.stop()
+            subprocess.run([program('synopticctl', 'SYNOPTICCTL'), 'journal', 'repair', '--yes', silo.data], stdout=subprocess.DEVNULL, check=True)
+            silo.start()
+            for one in (terminal, fresh):
+                one.wait('recovering', absent=True)
+                text = one.wait('9 rows')
+                self.assertNotIn('order5', text)
+            out, err = watch.communicate(timeout=DEADLINE_S)
+            self.assertIn('order9', out)
+            self.assertLessEqual(err.count('is recovering'), 2)  # once a change; sources are asked for a moment before
 
 
 if __name__ == '__main__':

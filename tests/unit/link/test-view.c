@@ -349,6 +349,49 @@ test_poll_before_check (void)
   fake_free (fake);
 }
 
+/* A recovery is told by the text of an error, which anything may stand in. */
+static void
+test_recovering (void)
+{
+  static const struct
+  {
+    ReplicaError code;
+    const char *text;
+    int percent; /* -1: is none */
+  } cases[] = {
+    { REPLICA_ERROR_UNAVAILABLE, "projection \"a\" is recovering: 5 of 10 events (50 %)", 50 },
+    { REPLICA_ERROR_UNAVAILABLE, "projection \"a\" is recovering: 18446744073709551615 of 18446744073709551615 events (100 %)", 100 },
+    { REPLICA_ERROR_UNAVAILABLE, "projection \"a\" is recovering: 7 of 0 events (100 %)", 0 },
+    { REPLICA_ERROR_UNAVAILABLE, "projection \"a\" is recovering: 9 of 2 events (100 %)", 100 },
+    { REPLICA_ERROR_UNAVAILABLE, "projection \"a\" is recovering: 3 events, and its sources are being asked for what came after", 0 },
+    { REPLICA_ERROR_UNAVAILABLE, "projection \"a\" is recovering: ", 0 },
+    { REPLICA_ERROR_INTERNAL, "projection \"a\" is recovering: 5 of 10 events (50 %)", -1 },
+    { REPLICA_ERROR_UNAVAILABLE, "the silo is ending", -1 },
+  };
+  Fake *fake = fake_new ();
+  FakeSeen seen;
+  ReplicaView *view = fake_view_new (fake, "a", &seen);
+  guint percent = 7;
+
+  g_assert_false (replica_view_get_recovering (view, &percent));
+  replica_link_start (fake->link);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (FakePoll) poll = fake_take_poll (fake);
+      gboolean recovering;
+
+      fake_send_error (fake, poll, cases[i].code, 1000, cases[i].text);
+      fake_wait_until (fake, g_strcmp0 (replica_view_get_error (view), cases[i].text) == 0 && replica_view_get_error_code (view) == cases[i].code);
+      recovering = replica_view_get_recovering (view, &percent);
+      g_assert_cmpint (recovering, ==, cases[i].percent >= 0);
+      g_assert_true (!recovering || (int) percent == cases[i].percent);
+      g_assert_cmpint (replica_view_get_recovering (view, NULL), ==, recovering);
+      fake_advance_ms (fake, 1000);
+    }
+  fake_view_drop (view);
+  fake_free (fake);
+}
+
 static void
 test_error_and_retry (void)
 {
@@ -830,6 +873,7 @@ main (int argc, char **argv)
   g_test_add_func ("/view/confirms", test_confirms);
   g_test_add_func ("/view/poll-before-check", test_poll_before_check);
   g_test_add_func ("/view/error-and-retry", test_error_and_retry);
+  g_test_add_func ("/view/recovering", test_recovering);
   g_test_add_func ("/view/freeze", test_freeze);
   g_test_add_func ("/view/interval", test_interval);
   g_test_add_func ("/view/tokens", test_tokens);

@@ -353,6 +353,11 @@ void
 ctl_flock_storm (CtlFlock *self, gint64 at_us)
 {
   self->storm_us = at_us;
+  /* From now on who is ready has come back: nobody may take the ones from before for that while the thread has not heard of it. */
+  g_mutex_lock (&self->mutex);
+  self->reading.ready = 0;
+  self->reading.all_ready_us = 0;
+  g_mutex_unlock (&self->mutex);
   g_atomic_int_or (&self->order, ORDER_STORM);
   ctl_crowd_wake (self->crowd);
 }

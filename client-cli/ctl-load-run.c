@@ -259,8 +259,6 @@ do_storms (Run *self, guint n_storms, GError **error)
       CtlSwarmReading reading;
       gint64 began_us = ctl_swarm_storm (self->swarm);
 
-      /* The gauges are those from before until the threads have heard of it. */
-      g_usleep (STEP_US);
       if (!watch (self, "storm", STORM_MAX_S, 1, all_ready_cb, error))
         return FALSE;
       ctl_swarm_read (self->swarm, &reading);

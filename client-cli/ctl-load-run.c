@@ -17,6 +17,7 @@
 #define STORM_MAX_S 60
 #define STEP_US 5000
 #define SAMPLE_MIN_S 0.05
+#define SMALL_GROWTH_BYTES (8u << 20) /* no server gives back the last page */
 
 typedef struct
 {
@@ -276,11 +277,15 @@ do_storms (Run *self, guint n_storms, GError **error)
   return TRUE;
 }
 
-/* Nothing is asked any more, and the server has let go of the questions. (Memory is not waited for: nobody says when it has come back.) */
+/* Nothing is asked any more, the server has let go of the questions, and of most of what it had grown by. */
 static gboolean
 settled_cb (Run *self)
 {
-  return self->now.questions <= self->result->questions_before && self->now.websockets == 0 && self->now.polls_waiting == 0;
+  const CtlLoadResult *result = self->result;
+  guint64 grown = result->rss_peak_bytes - result->rss_before_bytes, left = self->now.rss_bytes - MIN (self->now.rss_bytes, result->rss_before_bytes);
+
+  return self->now.questions <= result->questions_before && self->now.websockets == 0 && self->now.polls_waiting == 0
+         && (left <= grown / 4 || left <= SMALL_GROWTH_BYTES);
 }
 
 static gboolean

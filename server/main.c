@@ -26,6 +26,7 @@
 #include "syn-source.h"
 #include "syn-sqlite-store.h"
 #include "syn-upstream.h"
+#include "syn-trim.h"
 
 #define MAX_LANES 256
 #define LANE_PER_CORE G_MININT /* --lanes was not given */
@@ -262,6 +263,7 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
 {
   SynSiloOptions silo_options = { .n_lanes = (guint) MAX (options->n_lanes, 0), .data_dir = options->data_dir };
   g_autoptr (SynSilo) silo = syn_silo_new (&silo_options, error);
+  g_autoptr (SynTrim) memory = NULL;
   g_autofree char *authority = NULL;
   guint term, interrupt;
 
@@ -274,6 +276,7 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
   syn_silo_add_log_filter (silo);
   if (!syn_silo_start (silo, g_main_context_default (), error))
     return EXIT_FAILURE;
+  memory = syn_trim_new (silo);
   daemon->front = syn_front_new (silo, catalog, options->listen != NULL ? options->listen : "127.0.0.1:7878", &authority, error);
   if (daemon->front == NULL)
     return EXIT_FAILURE;

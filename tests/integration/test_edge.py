@@ -227,6 +227,27 @@ class Serving(unittest.TestCase):
             self.assertEqual(chain.leaf.publish("s", many).json["accepted"], 40000)
             self.assertEqual(len(chain.leaf.wait_for("t/rows", lambda rows: len(rows) == 1001)), 1001)
 
+    def test_too_many_paths(self):
+        """One path more than an edge follows at a time is refused, by name; the others go on."""
+        with Silo(CATALOG) as root, reached(edge_of(root)) as edge:
+            publish(root, [{"key": "a", "n": 1}])
+            asyncio.run(self.many_paths(edge, 1000))
+
+    async def many_paths(self, edge, limit):
+        async with websockets.connect(edge.ws_url, subprotocols=["synoptic.v1"], max_size=None) as desk:
+            for view in range(1, limit + 1):
+                await poll(desk, view, f"t/rows?limit={view}", (0, 0))
+            for _ in range(limit):
+                answer = await desk.recv()
+                kind, token, _, _ = read(answer)
+                self.assertEqual(kind, "snapshot")
+                view, = struct.unpack_from("<I", answer, 4)
+                await poll(desk, view, f"t/rows?limit={view}", token, 30000)  # it goes on being looked at
+            await poll(desk, limit + 1, f"t/rows?limit={limit + 1}", (0, 0))
+            kind, _, _, text = read(await desk.recv())
+            self.assertEqual(kind, "error")
+            self.assertIn(f"follows {limit} paths", text)
+
     def test_ocean_bytes(self):
         """Fifty desks at the site cost the way there what one does."""
         def cost(n_desks, n_rounds=20):

@@ -11,6 +11,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 import unittest
 
@@ -170,6 +171,47 @@ class Cases(unittest.TestCase):
             os.rename(self.journal(silo) + ".away", self.journal(silo))
             silo.start()
             self.totals(silo, 2, 3)
+
+    def test_backup_under_load(self):
+        """As docs/operations.md says: a back-up while events come, and a new folder that begins with it."""
+        with Silo(CATALOG) as silo:
+            self.fill(silo, 1)
+            stop, published = threading.Event(), []
+
+            def run():
+                while not stop.is_set():
+                    published.append(publish(silo, '{"n":1}\n' * 50).json["sequence"])
+
+            publisher = threading.Thread(target=run)
+            publisher.start()
+            backups = []
+            try:
+                for n in range(3):
+                    before = len(published)
+                    until(lambda: len(published) > before + 3, what="events")
+                    backups.append((os.path.join(silo.folder, f"backup-{n}.db"), published[-1]))
+                    self.assertEqual(ctl("journal", "backup", silo.data, backups[-1][0]).returncode, 0)
+                    store = os.path.join(silo.folder, f"store-{n}.db")
+                    with sqlite3.connect(os.path.join(silo.data, "store.db")) as db:
+                        db.execute("VACUUM INTO ?", (store,))
+                    db.close()
+            finally:
+                stop.set()
+                publisher.join()
+            self.totals(silo, published[-1], published[-1])
+            for n, (backup, at_least) in enumerate(backups):
+                self.assertIn("OK: ", ctl("journal", "verify", backup).stdout)
+                with Silo(CATALOG, start=False) as restored:
+                    os.mkdir(restored.data)
+                    shutil.copy(backup, os.path.join(restored.data, "journal.db"))
+                    shutil.copy(os.path.join(silo.folder, f"store-{n}.db"), os.path.join(restored.data, "store.db"))
+                    restored.start()
+                    while restored.get("/v1/projections/all").status == 503:
+                        time.sleep(0.02)
+                    sequence = restored.get("/v1/sources").json["sources"][0]["sequence"]
+                    self.assertGreaterEqual(sequence, at_least)  # all that was acknowledged before the back-up began
+                    self.totals(restored, sequence, sequence)  # each counts once
+                    self.assertEqual(publish(restored, '{"n":1}\n').json["sequence"], sequence + 1)
 
     def test_older_backup(self):
         with Silo(CATALOG) as silo:

@@ -43,16 +43,13 @@ commit_follows (const guint8 *log, gsize size, gsize at, gsize frame_bytes, gsiz
 }
 
 gboolean
-syn_wal_check (const char *database_path, char **fault)
+syn_wal_check_bytes (const guint8 *log, gsize size, gsize *damaged_at, gsize *commit_at)
 {
-  g_autofree char *path = g_strconcat (database_path, "-wal", NULL);
-  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
-  const guint8 *log = file != NULL ? (const guint8 *) g_mapped_file_get_contents (file) : NULL;
-  gsize size = file != NULL ? g_mapped_file_get_length (file) : 0, frame_bytes, commit_at;
   guint32 sums[2] = { 0, 0 }, page_bytes;
+  gsize frame_bytes;
   gboolean big;
 
-  if (log == NULL || size < HEAD_BYTES || (word_at (log) & ~1u) != MAGIC)
+  if (size < HEAD_BYTES || (word_at (log) & ~1u) != MAGIC)
     return TRUE;
   big = (word_at (log) & 1) != 0;
   page_bytes = word_at (log + 8);
@@ -73,12 +70,24 @@ syn_wal_check (const char *database_path, char **fault)
           if (sums[0] == word_at (frame + 16) && sums[1] == word_at (frame + 20))
             continue;
         }
-      if (!commit_follows (log, size, at, frame_bytes, &commit_at))
-        return TRUE;
-      *fault = g_strdup_printf ("%s: byte %" G_GSIZE_FORMAT ": a damaged frame, and a commit after it (byte %" G_GSIZE_FORMAT
-                                "): unless that one had failed, what was committed from there on is lost",
-                                path, at, commit_at);
-      return FALSE;
+      *damaged_at = at;
+      return !commit_follows (log, size, at, frame_bytes, commit_at);
     }
   return TRUE;
+}
+
+gboolean
+syn_wal_check (const char *database_path, char **fault)
+{
+  g_autofree char *path = g_strconcat (database_path, "-wal", NULL);
+  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
+  const guint8 *log = file != NULL ? (const guint8 *) g_mapped_file_get_contents (file) : NULL;
+  gsize damaged_at, commit_at;
+
+  if (log == NULL || syn_wal_check_bytes (log, g_mapped_file_get_length (file), &damaged_at, &commit_at))
+    return TRUE;
+  *fault = g_strdup_printf ("%s: byte %" G_GSIZE_FORMAT ": a damaged frame, and a commit after it (byte %" G_GSIZE_FORMAT "): unless that one had "
+                            "failed, or the power was cut while it was flushed, what was committed from there on is lost",
+                            path, damaged_at, commit_at);
+  return FALSE;
 }

@@ -206,7 +206,7 @@ static gboolean
 load_one (SynProducers *self, const guint8 **data, gsize *length)
 {
   g_autofree char *name = NULL;
-  guint64 n_name, n_acks;
+  guint64 n_name, n_acks, last = 0;
 
   if (!take (data, length, &n_name) || n_name == 0 || n_name > SYN_MAX_PRODUCER_BYTES || n_name > *length)
     return FALSE;
@@ -220,8 +220,10 @@ load_one (SynProducers *self, const guint8 **data, gsize *length)
     {
       SynAcknowledgement ack;
 
-      if (!take (data, length, &ack.number) || !take (data, length, &ack.accepted) || !take (data, length, &ack.sequence))
+      if (!take (data, length, &ack.number) || !take (data, length, &ack.accepted) || !take (data, length, &ack.sequence)
+          || ack.number <= last)
         return FALSE;
+      last = ack.number;
       syn_producers_acknowledge (self, name, &ack);
     }
   return TRUE;

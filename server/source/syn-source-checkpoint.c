@@ -13,6 +13,7 @@
 #define CHECK_MS 5000            /* whether a checkpoint is due */
 #define CHECKPOINT_RECORDS 1024u /* of others in the log: it is to be trimmed although this source is silent */
 #define MAX_MARKS 1024u
+#define MAX_MARK_EVENTS (G_GUINT64_CONSTANT (1) << 56) /* it doubles with every 512 marks more */
 #define MAGIC G_GUINT64_CONSTANT (0x3143525553e5d901) /* its last digits are the version */
 
 void
@@ -86,16 +87,12 @@ checkpoint_record (SynSource *source)
   return self->out.length == 0 && self->stage == SYN_DURABLE_OPEN ? MAX (self->record, syn_journal_log_get_last_sequence (self->log)) : self->record;
 }
 
-void
-syn_source_checkpoint_put (SynSource *source)
+GBytes *
+syn_source_checkpoint_save (SynSource *source)
 {
   SynDurable *self = source->durable;
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  g_autoptr (GBytes) whole = NULL;
-  g_autofree char *name = g_strdup_printf (SYN_SOURCE_GRAIN "/%s", source->spec->name);
 
-  self->put_sequence = source->sequence;
-  self->put_record = checkpoint_record (source);
   put_number (bytes, MAGIC);
   put_number (bytes, source->sequence);
   put_number (bytes, self->mark_events);
@@ -106,12 +103,23 @@ syn_source_checkpoint_put (SynSource *source)
       put_number (bytes, g_array_index (self->marks, SynMark, i).record);
     }
   syn_producers_save (source->producers, bytes);
-  whole = g_byte_array_free_to_bytes (g_steal_pointer (&bytes));
+  return g_byte_array_free_to_bytes (g_steal_pointer (&bytes));
+}
+
+void
+syn_source_checkpoint_put (SynSource *source)
+{
+  SynDurable *self = source->durable;
+  g_autoptr (GBytes) bytes = syn_source_checkpoint_save (source);
+  g_autofree char *name = g_strdup_printf (SYN_SOURCE_GRAIN "/%s", source->spec->name);
+
+  self->put_sequence = source->sequence;
+  self->put_record = checkpoint_record (source);
   self->putting = TRUE;
   source->ref_count++;
   syn_journal_submit (self->journal,
                       syn_journal_request_new_checkpoint (source->lane, self->partition, name, syn_journal_log_get_epoch (self->log),
-                                                          self->put_record, whole, checkpoint_put, source));
+                                                          self->put_record, bytes, checkpoint_put, source));
 }
 
 gboolean
@@ -133,18 +141,43 @@ syn_source_checkpoint_on_check (SynTimer *timer, gpointer user_data)
   syn_lane_arm (source->lane, timer, CHECK_MS, syn_source_checkpoint_on_check, source);
 }
 
+/* That they ascend, and end before the checkpoint: who begins a pass by one that does not would pass events over. */
+static gboolean
+check_marks (const guint8 *data, guint64 n_marks, guint64 sequence, guint64 record)
+{
+  SynMark last = { 0, 0 };
+
+  for (guint i = 0; i < n_marks; i++)
+    {
+      const SynMark mark = { get_number (data, 4 + 2 * i), get_number (data, 5 + 2 * i) };
+
+      if (mark.sequence <= last.sequence || mark.record <= last.record)
+        return FALSE;
+      last = mark;
+    }
+  return last.sequence <= sequence && last.record <= record;
+}
+
 gboolean
 syn_source_checkpoint_load (SynSource *source, SynJournalRequest *answer)
 {
   SynDurable *self = source->durable;
-  gsize length, head = 4 * sizeof (guint64);
+  gsize length, marks_end = 4 * sizeof (guint64);
   const guint8 *data = g_bytes_get_data (answer->bytes, &length);
-  guint64 n_marks = length >= head ? get_number (data, 3) : 0;
+  guint64 n_marks = length >= marks_end ? get_number (data, 3) : 0;
 
-  if (length < head || get_number (data, 0) != MAGIC || get_number (data, 2) == 0 || n_marks > MAX_MARKS
-      || length - head < n_marks * sizeof (SynMark)
-      || syn_producers_load (source->producers, data + head + n_marks * sizeof (SynMark), length - head - n_marks * sizeof (SynMark)) == 0)
+  if (length < marks_end || get_number (data, 0) != MAGIC || n_marks > MAX_MARKS || length - marks_end < n_marks * sizeof (SynMark))
     return FALSE;
+  marks_end += n_marks * sizeof (SynMark);
+  if (get_number (data, 2) == 0 || get_number (data, 2) > MAX_MARK_EVENTS
+      || !check_marks (data, n_marks, get_number (data, 1), answer->sequence))
+    return FALSE;
+  if (length == marks_end || syn_producers_load (source->producers, data + marks_end, length - marks_end) != length - marks_end)
+    {
+      syn_producers_free (source->producers);
+      source->producers = syn_producers_new ();
+      return FALSE;
+    }
   source->sequence = self->known = self->put_sequence = get_number (data, 1);
   self->record = self->put_record = answer->sequence;
   self->mark_events = get_number (data, 2);
@@ -157,4 +190,3 @@ syn_source_checkpoint_load (SynSource *source, SynJournalRequest *answer)
     }
   return TRUE;
 }
-

@@ -79,6 +79,7 @@ void syn_source_checkpoint_add_mark (SynDurable *self, guint64 sequence, guint64
 guint64 syn_source_checkpoint_find_record (SynDurable *self, guint64 sequence); /* from which on all events after @sequence are */
 gboolean syn_source_checkpoint_is_due (SynSource *source);
 void syn_source_checkpoint_put (SynSource *source);
+GBytes *syn_source_checkpoint_save (SynSource *source); /* its bytes */
 gboolean syn_source_checkpoint_load (SynSource *source, SynJournalRequest *answer); /* FALSE: it is none that is known here */
 void syn_source_checkpoint_on_check (SynTimer *timer, gpointer source); /* puts one when it is due, and looks again later */
 

@@ -6,8 +6,9 @@
  * Get. The log of the projection's partition is claimed first: then nobody else writes checkpoints of it any more. A checkpoint that cannot be used (of
  * another definition, of another version, damaged in both generations) is said to be so, and the projection is made anew from all that the journal has.
  *
- * Put. After SYN_CHECKPOINT_EVENTS events, and more when there are many rows, so that rows are not written much more often than they change; or after
- * SYN_CHECKPOINT_MS when there were any. One at a time. What is in one was acknowledged: a batch comes here after the journal's answer and not before.
+ * Put. After SYN_CHECKPOINT_EVENTS events of its sources (also those that `where` leaves out: what is before a checkpoint is not given again, and need
+ * not be held), and more when there are many rows, so that rows are not written much more often than they change; or after SYN_CHECKPOINT_MS when there
+ * were any. One at a time. What is in one was acknowledged: a batch comes here after the journal's answer and not before.
  *
  * Hold. For each partition with sources of it, the journal keeps the records from the older generation's on: should the newer one be damaged, the
  * older one is enough. After a start the older generation is not known, so the hold stays until there are two new ones. */
@@ -39,7 +40,8 @@ struct _SynCheckpoints {
   SynTableImage *image;    /* (owned) (nullable): being copied */
   struct _Job *job;        /* (nullable): being made into bytes; the thread's */
   gboolean putting;
-  guint64 n_events;        /* since the last one was begun */
+  guint64 n_events;        /* since the last one was begun; also those that `where` left out: they need not be given again */
+  guint64 n_seen;          /* sum of the inputs' sequences when they were counted */
   guint64 n_events_begun;  /* of the one on its way: were in none before */
   SynTimer timer;
   guint n_generations;     /* written by this activation */
@@ -138,6 +140,16 @@ on_timer (SynTimer *timer, gpointer user_data)
   syn_lane_arm (self->lane, timer, SYN_CHECKPOINT_MS, on_timer, self);
 }
 
+static guint64
+sum_progress (SynCheckpoints *self)
+{
+  guint64 sum = 0;
+
+  for (guint i = 0; i < self->spec->n_inputs; i++)
+    sum += syn_table_get_progress (self->table)[i].sequence;
+  return sum;
+}
+
 static void
 finish_loading (SynCheckpoints *self, const GError *error)
 {
@@ -147,6 +159,7 @@ finish_loading (SynCheckpoints *self, const GError *error)
       return;
     }
   self->loaded = TRUE;
+  self->n_seen = sum_progress (self);
   if (!syn_table_can_save (self->table))
     g_warning ("projection \"%s\" has an aggregate of a module whose states cannot be saved: it has no checkpoints, the journal keeps all that it is made of, and "
                "a restart replays that",
@@ -450,11 +463,12 @@ begin (SynCheckpoints *self)
 }
 
 void
-syn_checkpoints_note_events (SynCheckpoints *self, guint64 n_events)
+syn_checkpoints_note_progress (SynCheckpoints *self)
 {
-  guint64 n_rows = syn_table_get_n_rows (self->table);
+  guint64 n_rows = syn_table_get_n_rows (self->table), n_seen = sum_progress (self);
 
-  self->n_events += n_events;
+  self->n_events += n_seen - MIN (n_seen, self->n_seen); /* a source that is not durable may have begun anew */
+  self->n_seen = n_seen;
   if (self->n_events >= MAX (SYN_CHECKPOINT_EVENTS, 4 * n_rows))
     begin (self);
 }

@@ -23,8 +23,8 @@ SynCheckpoints *syn_checkpoints_new (SynGrain *grain, SynCatalog *catalog, const
                                      gpointer owner);
 /* Once; `loaded` comes later. */
 void syn_checkpoints_load (SynCheckpoints *self);
-/* So many events were taken in: perhaps one is due. @table: that of `loaded`. */
-void syn_checkpoints_note_events (SynCheckpoints *self, guint64 n_events);
+/* Events were taken in, or passed over: perhaps one is due. */
+void syn_checkpoints_note_progress (SynCheckpoints *self);
 void syn_checkpoints_step (SynCheckpoints *self);
 /* The activation ends: writes a last one, when something changed and it is not too large for that. Before the table is freed. */
 void syn_checkpoints_free (SynCheckpoints *self);

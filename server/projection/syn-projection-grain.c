@@ -100,10 +100,10 @@ wants_step (gpointer owner)
 
 /* Something was taken in. */
 static void
-changed (SynProjection *self, const SynTableCounts *counts)
+changed (SynProjection *self)
 {
   if (self->checkpoints != NULL)
-    syn_checkpoints_note_events (self->checkpoints, counts->applied + counts->late + counts->untimed + counts->dropped);
+    syn_checkpoints_note_progress (self->checkpoints);
   if (!self->is_recovering)
     syn_outlet_mark_dirty (self->outlet);
 }
@@ -246,7 +246,7 @@ apply (SynProjection *self, SynMessage *message)
   count (self, &counts);
   syn_message_reply (message, NULL, NULL);
   /* Also when nothing in the rows changed: the frontier did, and somebody may wait for it. */
-  changed (self, &counts);
+  changed (self);
 }
 
 static void
@@ -281,7 +281,7 @@ merge (SynProjection *self, SynMessage *message)
     }
   count (self, &counts);
   syn_message_reply (message, NULL, NULL);
-  changed (self, &counts);
+  changed (self);
 }
 
 /* ---- polls of what is conflated ---- */

@@ -34,6 +34,11 @@ static const char json[] =
     "{'name':'y','from':['orders','trades'],'key':['symbol'],'columns':{'n':'count()','max':'max(size)'}},"
     "{'name':'z','from':['orders','trades'],'key':['symbol'],'columns':{'sum':'sum(size)'},'min_interval_ms':50}]}";
 
+/* A projection that none of the events is for. */
+static const char filtered_json[] = "{'sources':[{'name':'orders','kind':'http','durable':true," FIELDS "},{'name':'trades','kind':'http','durable':true," FIELDS "}],"
+                                    "'projections':[{'name':'none','from':'trades','where':'size > 100','key':['symbol'],'columns':{'n':'count()'}}]}";
+static const char *catalog_json = json;
+
 static SynGrainType projection_type, conflation_type;
 static guint n_until_lid;   /* so many batches, and "direct" keeps the next one; 0: none */
 static SynMessageList held; /* under the lid */
@@ -78,7 +83,7 @@ log_writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoin
 static TestSilo *
 silo_new (SynJournal *journal, const char *data_dir, guint64 seed)
 {
-  g_autofree char *text = g_strdelimit (g_strdup (json), "'", '"');
+  g_autofree char *text = g_strdelimit (g_strdup (catalog_json), "'", '"');
   g_autoptr (GError) error = NULL;
   TestSilo *self = g_new0 (TestSilo, 1);
 
@@ -228,23 +233,31 @@ records_trimmed (SynJournalRequest *answer, gpointer user_data)
   *(guint64 *) user_data = answer->sequence;
 }
 
-/* As far as holds allow. */
+/* As far as holds allow: the first record left. */
+static guint64
+trim_one (TestSilo *self, SynJournal *journal, const SynSourceSpec *source)
+{
+  guint64 first = 0;
+  SynJournalRequest *request = syn_journal_request_new (syn_silo_get_front_lane (self->silo), SYN_JOURNAL_TRIM,
+                                                        syn_partition_of (SYN_SOURCE_GRAIN, source->name), records_trimmed, &first);
+
+  request->sequence = G_MAXUINT64;
+  syn_journal_submit (journal, request);
+  syn_silo_settle (self->silo);
+  return first;
+}
+
 static void
 trim (TestSilo *self, SynJournal *journal)
 {
   for (guint i = 0; i < N_SOURCES; i++)
     {
       const SynSourceSpec *source = syn_catalog_find_source (self->catalog, i == 0 ? "orders" : "trades");
-      SynJournalRequest *request;
       g_autoptr (GPtrArray) records = NULL;
 
       syn_silo_settle (self->silo);
       records = read_left (self, journal, source);
-      request = syn_journal_request_new (syn_silo_get_front_lane (self->silo), SYN_JOURNAL_TRIM, syn_partition_of (SYN_SOURCE_GRAIN, source->name),
-                                         records_trimmed, &first_left[i]);
-      request->sequence = G_MAXUINT64;
-      syn_journal_submit (journal, request);
-      syn_silo_settle (self->silo);
+      first_left[i] = trim_one (self, journal, source);
       while (records->len > 0 && ((SynJournalRecord *) records->pdata[0])->sequence < first_left[i])
         g_ptr_array_add (trimmed[i], g_ptr_array_steal_index (records, 0));
     }
@@ -524,6 +537,31 @@ test_checkpoint (void)
   test_silo_free (self);
 }
 
+/* What `where` leaves out is progress all the same: it is not given again after a start, and the journal need not hold it. */
+static void
+test_filtered (void)
+{
+  g_autoptr (SynJournal) journal = syn_memory_journal_new ();
+  g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+  TestSilo *self;
+
+  catalog_json = filtered_json;
+  self = silo_new (journal, NULL, 0);
+  syn_silo_settle (self->silo);
+  for (guint i = 1; i <= 3; i++)
+    {
+      publish (self, 1, rand, 100);
+      syn_silo_settle (self->silo);
+      syn_silo_advance (self->silo, SYN_CHECKPOINT_MS);
+      g_assert_cmpint (test_silo_metric (self, "checkpoints_total"), ==, i);
+    }
+  g_assert_cmpuint (trim_one (self, journal, syn_catalog_find_source (self->catalog, "trades")), >, 2);
+  syn_silo_advance (self->silo, 2 * SYN_CHECKPOINT_MS);
+  g_assert_cmpint (test_silo_metric (self, "checkpoints_total"), ==, 3);
+  test_silo_free (self);
+  catalog_json = json;
+}
+
 /* Polls are told how far it is until it is there. */
 static void
 test_recovering (void)
@@ -577,6 +615,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (log_writer, NULL, NULL);
   g_test_add_func ("/recovery/checkpoint", test_checkpoint);
+  g_test_add_func ("/recovery/filtered", test_filtered);
   g_test_add_func ("/recovery/recovering", test_recovering);
   g_test_add_func ("/recovery/uneven", test_uneven);
   g_test_add_func ("/recovery/kill-everywhere", test_kill_everywhere);

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from durable import CATALOG, Poller, Publisher, Views, check_all, counts, settled, token_of
+from durable import CATALOG, N_BOOKS, Poller, Publisher, Views, check_all, counts, reached, settled, token_of
 from silo import Silo, main, program, until
 
 ROUNDS = int(os.environ.get("SYNOPTIC_FAULT_ROUNDS", "6"))
@@ -29,11 +29,13 @@ class Kill(unittest.TestCase):
             publishers = [Publisher(silo.port, n, SEED + n) for n in range(N_PUBLISHERS)]
             pollers = [Poller(silo.port, path) for path in ("totals", "all", "by_last_digit")]
             paths = ("totals", "all", "by_last_digit", "books")
+            for thread in publishers + pollers:
+                thread.start()
+            reached(silo, "books", lambda rows: len(rows) == N_BOOKS)  # from now on few rows of it are new
             clients = [Views(silo.url, paths, many=("books",)) for _ in range(2)]
             for client in clients:
                 self.addCleanup(client.stop)
-            for thread in publishers + pollers + clients:
-                thread.start()
+                client.start()
             for number in range(ROUNDS):
                 time.sleep(chance.random() * 0.6)
                 silo.kill()

@@ -200,7 +200,7 @@ def is_recovered(status):
     return status["sequence"] is not None and status["error"] is None and "recovering" not in status
 
 
-def settled(silo, path, timeout=60):
+def settled(silo, path, timeout=300 if ALL else 60):
     """The rows of a projection as of all that the source has when it is open again: of the snapshot after the next, or when there is none."""
     deadline = time.monotonic() + timeout
     newer, headers, rows = 0, {"Accept": "application/json", "Prefer": "wait=1"}, None
@@ -220,7 +220,7 @@ def settled(silo, path, timeout=60):
     return rows
 
 
-def reached(silo, path, condition, timeout=60):
+def reached(silo, path, condition, timeout=300 if ALL else 60):
     """The rows of a projection as soon as it has recovered, and they are as they should: settled() takes a second longer."""
     deadline = time.monotonic() + timeout
     while not is_recovered(status_of(silo)) or silo.get(f"/v1/projections/{path}").status != 200:

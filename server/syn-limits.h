@@ -112,7 +112,10 @@
 
 /* front */
 #define SYN_MAX_CONNECTIONS 100000
-#define SYN_MAX_HTTP_CONNECTIONS 8192
+#define SYN_MAX_HTTP_CONNECTIONS 8192        /* that libsoup serves; those that poll plainly are the lanes', and count in SYN_MAX_CONNECTIONS */
+#define SYN_MAX_PLAIN_HEAD_BYTES 4096        /* of a request that a lane answers; a longer one is libsoup's */
+#define SYN_MAX_AHEAD_BYTES (20u << 10)      /* requests sent ahead on such a connection; then nothing is read until an answer is out */
+#define SYN_MAX_PLAIN_TEXT_BYTES (1u << 20)  /* of a snapshot that a lane makes text of; larger ones are libsoup's */
 #define SYN_MAX_VIEWS_PER_CONNECTION 1024
 #define SYN_MAX_HELD_POLLS 200000            /* per lane */
 #define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token or for what the lane has no snapshot of, and not answered yet */

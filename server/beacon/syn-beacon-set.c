@@ -475,6 +475,14 @@ syn_waiter_get_age_ms (SynWaiter *waiter)
   return syn_upstream_path_get_age_ms (beacon->upward, syn_lane_now_ms (beacon->set->lane));
 }
 
+ReplicaSnapshot *
+syn_beacon_set_peek (SynBeaconSet *self, const char *path)
+{
+  SynBeacon *beacon = g_hash_table_lookup (self->by_raw, path);
+
+  return beacon != NULL ? beacon->snapshot : NULL;
+}
+
 void
 syn_waiter_cancel (SynWaiter *waiter)
 {

@@ -48,6 +48,8 @@ ReplicaSnapshot *syn_waiter_get_base (SynWaiter *waiter);
 guint syn_waiter_get_age_ms (SynWaiter *waiter);
 /* The token of the newest snapshot that this lane has of what @waiter asked for last. FALSE: it has none. */
 gboolean syn_waiter_get_newest (const SynWaiter *waiter, ReplicaToken *token);
+/* The newest snapshot that is held for @path in this spelling (transfer none) (nullable), which may be old: asks nobody. */
+ReplicaSnapshot *syn_beacon_set_peek (SynBeaconSet *self, const char *path);
 void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
 /* Cancel, and let go of the beacon: before the waiter's memory goes. Its reader may well come back with another waiter. */
 void syn_waiter_forget (SynWaiter *waiter);

@@ -12,6 +12,7 @@
 #include "syn-http.h"
 #include "syn-limits.h"
 #include "syn-listener.h"
+#include "syn-plain.h"
 #include "syn-ws-lane.h"
 
 #define DRAIN_LOOK_MS 10                      /* between looks at what is left of the HTTP connections */
@@ -38,11 +39,11 @@ struct _SynFront
 };
 
 static void
-accepted (int fd, GSocketAddress *local, GSocketAddress *remote, gpointer user_data)
+accepted (int fd, gpointer user_data)
 {
   SynFront *self = user_data;
 
-  syn_http_accept (self->http, fd, local, remote);
+  syn_http_take (self->http, fd);
 }
 
 /**
@@ -111,6 +112,7 @@ drain_lanes (SynFront *self, gboolean now)
     {
       self->drain->refs++;
       syn_ws_lane_drain (syn_silo_get_lane (self->silo, i), now, lane_drained, self->drain);
+      syn_plain_lane_drain (syn_silo_get_lane (self->silo, i), now); /* counted in syn_http_count() */
     }
 }
 

@@ -204,8 +204,8 @@ conn_gone (gpointer user_data)
   g_free (self);
 }
 
-static void
-refuse (int fd)
+void
+syn_http_refuse (int fd)
 {
   static const char answer[] =
       "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
@@ -227,7 +227,7 @@ syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote)
 
   if (self->n_conns + self->n_lingering >= self->max_conns)
     {
-      refuse (fd);
+      syn_http_refuse (fd);
       return NULL;
     }
   conn = g_new0 (SynHttpConn, 1);

@@ -37,6 +37,8 @@ void syn_http_conns_set_max (SynHttpConns *self, guint max);
 /* Takes @fd. The stream is for soup_server_accept_iostream(), with @remote, by which syn_http_conn_of() finds
  * the connection. NULL, and @fd is closed after a 503, when as many as may be are there. */
 SynHttpStream *syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote);
+/* Takes @fd, and closes it after a 503. */
+void syn_http_refuse (int fd);
 /* (nullable): NULL once the connection is gone. */
 SynHttpConn *syn_http_conn_of (SoupServerMessage *msg);
 void syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase);

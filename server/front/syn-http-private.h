@@ -4,6 +4,7 @@
 #include <libsoup/soup.h>
 #include "syn-beacon.h"
 #include "syn-catalog.h"
+#include "syn-door.h"
 #include "syn-http.h"
 #include "syn-http-conns.h"
 #include "syn-http-error.h"
@@ -28,11 +29,12 @@ struct _SynHttp
   SoupServer *server;  /* (owned) */
   int keep_alive_fd;   /* the far end of the listener that libsoup believes in */
   SynHttpConns *conns; /* (owned) */
+  SynDoor *door;       /* (owned) */
   SynHttpRequest *parked;
   gsize max_upload_bytes;
   guint max_web_sockets;
   gsize upload_bytes; /* bodies being received */
-  guint next_lane;    /* for the next WebSocket */
+  guint next_lane;    /* for the next connection that a lane serves */
   guint n_lists;      /* of connections, being made */
   gboolean ready, draining;
   SynMetric connections, requests, failures, refused;
@@ -73,6 +75,10 @@ void syn_http_edge_append_status (SynHttp *http, GString *json);
 /* The edge's numbers into the front lane's metrics. */
 void syn_http_edge_note_metrics (SynHttp *http);
 gboolean syn_http_edge_was_reached (SynHttp *http);
+/* ---- connections ---- */
+
+/* Takes @fd, a connection whose client sent @first already: from now on it is libsoup's. */
+void syn_http_adopt (SynHttp *self, int fd, GBytes *first);
 
 /* ---- answers ---- */
 

@@ -5,6 +5,7 @@
  * wait for another. Without it the answer comes at once, 304 if nothing is new. The polls hang on the front
  * lane's own beacons, like any reader's. */
 #define G_LOG_DOMAIN "syn-front"
+#include "syn-form.h"
 #include "syn-http-private.h"
 
 /* ---- the list ---- */
@@ -152,28 +153,11 @@ respond_unchanged (Poll *self, ReplicaToken token)
 static void
 respond_snapshot (Poll *self, ReplicaSnapshot *snapshot)
 {
-  GBytes *body; /* (nullable) */
+  GBytes *body = syn_form_get_body (self->form, snapshot); /* (nullable) */
 
-  switch (self->form)
-    {
-    case SYN_FORM_CSV:
-      body = replica_snapshot_get_csv (snapshot);
-      break;
-    case SYN_FORM_BINARY:
-      body = replica_snapshot_get_bytes (snapshot);
-      break;
-    case SYN_FORM_JSON:
-    case SYN_N_FORMS:
-    default:
-      body = replica_snapshot_get_json (snapshot);
-      break;
-    }
   if (body == NULL)
     {
-      g_autofree char *message = g_strdup_printf (
-          "%u rows are more than %u MiB as %s: ask for fewer (where=, limit=), or for " SYN_TYPE_BINARY,
-          replica_snapshot_get_n_rows (snapshot), REPLICA_SNAPSHOT_MAX_TEXT_BYTES >> 20,
-          syn_form_content_type (self->form));
+      g_autofree char *message = syn_form_too_large (self->form, snapshot);
 
       syn_http_respond_error (self->request.msg, SYN_ERROR_TOO_LARGE, message, 0, NULL);
       return;

@@ -45,6 +45,7 @@ struct _SynHttpStream
   guint idle : 1;
   guint ended : 1;       /* the end was told: nothing more is read */
   guint unseen : 1;      /* what is written is a refusal that libsoup words */
+  GBytes *first;         /* (owned) (nullable): to be read before the socket; what is left of it */
   GString *refusal;      /* (owned) (nullable): what goes out instead; what is left of it */
   SynHttpInput *input;   /* (owned) */
   SynHttpOutput *output; /* (owned) */
@@ -77,6 +78,23 @@ set_errno (GError **error, int code)
 /* ---- input ---- */
 
 static gssize
+take_first (SynHttpStream *stream, void *buffer, gsize count)
+{
+  gsize size, n;
+  const char *data = g_bytes_get_data (stream->first, &size);
+  GBytes *rest = NULL;
+
+  n = MIN (count, size);
+  memcpy (buffer, data, n);
+  if (n < size)
+    rest = g_bytes_new_from_bytes (stream->first, n, size - n);
+  g_bytes_unref (stream->first);
+  stream->first = rest;
+  stream->progress += n;
+  return (gssize) n;
+}
+
+static gssize
 input_read (GPollableInputStream *pollable, void *buffer, gsize count, GError **error)
 {
   SynHttpStream *stream = SYN_HTTP_INPUT (pollable)->stream;
@@ -84,6 +102,8 @@ input_read (GPollableInputStream *pollable, void *buffer, gsize count, GError **
 
   if (stream == NULL || stream->ended)
     return 0;
+  if (stream->first != NULL)
+    return take_first (stream, buffer, count);
   do
     n = stream->fd >= 0 ? recv (stream->fd, buffer, count, MSG_DONTWAIT) : 0;
   while (n < 0 && errno == EINTR);
@@ -117,7 +137,7 @@ input_is_readable (GPollableInputStream *pollable)
   SynHttpStream *stream = SYN_HTTP_INPUT (pollable)->stream;
   GPollFD poll_fd = { .fd = stream != NULL ? stream->fd : -1, .events = G_IO_IN };
 
-  if (poll_fd.fd < 0 || stream->ended)
+  if (poll_fd.fd < 0 || stream->ended || stream->first != NULL)
     return TRUE;
   return g_poll (&poll_fd, 1, 0) > 0;
 }
@@ -140,7 +160,7 @@ input_create_source (GPollableInputStream *pollable, GCancellable *cancellable)
 {
   SynHttpStream *stream = SYN_HTTP_INPUT (pollable)->stream;
 
-  return make_source (G_OBJECT (pollable), stream != NULL ? stream->fd : -1, stream == NULL || stream->ended,
+  return make_source (G_OBJECT (pollable), stream != NULL ? stream->fd : -1, stream == NULL || stream->ended || stream->first != NULL,
                       G_IO_IN, cancellable);
 }
 
@@ -323,6 +343,7 @@ syn_http_stream_finalize (GObject *object)
   self->output->stream = NULL;
   g_clear_object (&self->input);
   g_clear_object (&self->output);
+  g_clear_pointer (&self->first, g_bytes_unref);
   if (self->refusal != NULL)
     g_string_free (self->refusal, TRUE);
   G_OBJECT_CLASS (syn_http_stream_parent_class)->finalize (object);
@@ -356,6 +377,13 @@ syn_http_stream_new (int fd)
 
   self->fd = fd;
   return self;
+}
+
+void
+syn_http_stream_set_first (SynHttpStream *self, GBytes *first)
+{
+  if (g_bytes_get_size (first) > 0)
+    self->first = g_bytes_ref (first);
 }
 
 int

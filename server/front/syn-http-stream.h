@@ -12,6 +12,8 @@ G_DECLARE_FINAL_TYPE (SynHttpStream, syn_http_stream, SYN, HTTP_STREAM, GIOStrea
 
 /* Takes @fd (non-blocking). */
 SynHttpStream *syn_http_stream_new (int fd);
+/* What was read of it before: given to libsoup first. */
+void syn_http_stream_set_first (SynHttpStream *self, GBytes *first);
 /* -1 once it is closed or taken. */
 int syn_http_stream_get_fd (SynHttpStream *self);
 /* Takes the descriptor out: the caller closes it. The stream is then as good as closed. */

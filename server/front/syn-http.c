@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "replica-wire.h"
 #include "syn-chain.h"
+#include "syn-plain.h"
 #include "syn-ws-lane.h"
 
 typedef struct
@@ -253,8 +254,12 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
                                        "Connections closed unserved, for a limit was reached.");
   syn_ws_register_metrics ();
   self->edge = syn_http_edge_new (self);
+  syn_plain_register_metrics ();
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));
   self->conns = syn_http_conns_new (self->lane);
+  self->door = syn_door_new (self);
+  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
+    syn_plain_lane_open (syn_silo_get_lane (silo, i));
   /* raw-paths: a projection's path goes on as it was written. */
   self->server = soup_server_new ("server-header", "synopticd/" SYNOPTIC_VERSION, "raw-paths", TRUE, NULL);
   soup_server_remove_websocket_extension (self->server, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
@@ -292,6 +297,7 @@ syn_http_free (SynHttp *self)
   g_clear_pointer (&self->edge, syn_http_edge_free);
   g_signal_handlers_disconnect_by_data (self->server, self);
   soup_server_disconnect (self->server);
+  syn_door_free (self->door);
   syn_http_conns_free (self->conns);
   g_object_unref (self->server);
   if (self->keep_alive_fd >= 0)
@@ -317,21 +323,75 @@ syn_http_set_limits (SynHttp *self, gsize max_upload_bytes, guint max_web_socket
 guint
 syn_http_count (SynHttp *self)
 {
-  return syn_http_conns_count (self->conns);
+  return syn_http_conns_count (self->conns) + syn_plain_count (self->silo);
 }
 
 void
-syn_http_accept (SynHttp *self, int fd, GSocketAddress *local, GSocketAddress *remote)
+syn_http_take (SynHttp *self, int fd)
 {
-  g_autoptr (SynHttpStream) stream = fd >= 0 ? syn_http_conns_add (self->conns, fd, remote) : NULL;
+  if (fd >= 0 && syn_plain_count (self->silo) + syn_ws_count (self->silo) >= self->max_web_sockets)
+    {
+      syn_http_refuse (fd);
+      fd = -1;
+    }
+  syn_metric_add (self->lane, fd >= 0 ? self->connections : self->refused, 1);
+  if (fd >= 0)
+    syn_door_take (self->door, fd);
+}
+
+/* What getpeername() or getsockname() says; a connection that is gone already has none, but libsoup wants one. */
+static GSocketAddress *
+address_of (int fd, int (*get) (int fd, struct sockaddr *address, socklen_t *length))
+{
+  struct sockaddr_storage storage = { 0 };
+  socklen_t length = sizeof storage;
+  GSocketAddress *address = NULL;
+
+  if (get (fd, (struct sockaddr *) &storage, &length) == 0)
+    address = g_socket_address_new_from_native (&storage, length);
+  return address != NULL ? address : g_inet_socket_address_new_from_string ("0.0.0.0", 0);
+}
+
+static int
+get_peer (int fd, struct sockaddr *address, socklen_t *length)
+{
+  return getpeername (fd, address, length);
+}
+
+static int
+get_own (int fd, struct sockaddr *address, socklen_t *length)
+{
+  return getsockname (fd, address, length);
+}
+
+static void
+serve (SynHttp *self, int fd, GBytes *first, GSocketAddress *local, GSocketAddress *remote)
+{
+  g_autoptr (SynHttpStream) stream = syn_http_conns_add (self->conns, fd, remote);
 
   if (stream == NULL)
     {
       syn_metric_add (self->lane, self->refused, 1);
       return;
     }
-  syn_metric_add (self->lane, self->connections, 1);
+  if (first != NULL)
+    syn_http_stream_set_first (stream, first);
   soup_server_accept_iostream (self->server, G_IO_STREAM (stream), local, remote, NULL);
+}
+
+void
+syn_http_adopt (SynHttp *self, int fd, GBytes *first)
+{
+  g_autoptr (GSocketAddress) local = address_of (fd, get_own), remote = address_of (fd, get_peer);
+
+  serve (self, fd, first, local, remote);
+}
+
+void
+syn_http_accept (SynHttp *self, int fd, GSocketAddress *local, GSocketAddress *remote)
+{
+  syn_metric_add (self->lane, self->connections, 1);
+  serve (self, fd, NULL, local, remote);
 }
 
 void
@@ -346,5 +406,6 @@ syn_http_drain (SynHttp *self)
       if (request->end != NULL)
         request->end (request, SYN_HTTP_END_DRAIN);
     }
+  syn_door_drain (self->door);
   syn_http_conns_abort_idle (self->conns);
 }

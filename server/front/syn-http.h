@@ -13,14 +13,16 @@ typedef struct _SynHttp SynHttp;
 SynHttp *syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error);
 void syn_http_free (SynHttp *self);
 void syn_http_set_ready (SynHttp *self, gboolean ready);
-/* Takes @fd. */
+/* Takes @fd, a new connection, non-blocking; -1: one was closed unserved, for there was no descriptor for it. */
+void syn_http_take (SynHttp *self, int fd);
+/* The same, past the door: straight to libsoup. */
 void syn_http_accept (SynHttp *self, int fd, GSocketAddress *local, GSocketAddress *remote);
 /* Answers what is parked, closes what is idle, and makes every answer from now on the last of its connection.
  */
 void syn_http_drain (SynHttp *self);
 /* Instead of SYN_MAX_UPLOAD_BYTES and SYN_MAX_CONNECTIONS: for tests. */
 void syn_http_set_limits (SynHttp *self, gsize max_upload_bytes, guint max_web_sockets);
-/* Connections that are still there. */
+/* Connections that are still there, those that are WebSockets apart. */
 guint syn_http_count (SynHttp *self);
 
 G_END_DECLS

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 
 typedef struct _SynListener SynListener;
 /* @fd: a new connection, non-blocking, owned by the callback from now on; or -1: one was closed unserved, for
- * there was no descriptor for it. @local: where it came in. Must not free the listener. */
-typedef void (*SynListenerFunc) (int fd, GSocketAddress *local, GSocketAddress *remote, gpointer user_data);
+ * there was no descriptor for it. Must not free the listener. */
+typedef void (*SynListenerFunc) (int fd, gpointer user_data);
 
 /* @authority (out): what to put behind `http://`, with the port that was picked. */
 SynListener *syn_listener_new (GMainContext *context,

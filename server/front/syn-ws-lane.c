@@ -9,10 +9,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define EVENTS_PER_TURN 256
@@ -132,21 +129,6 @@ typedef struct
   char *agent;   /* (owned) (nullable): becomes the connection's */
 } Arrival;
 
-/* A peer that vanishes without a word is found by the kernel: by its unacknowledged data, or by probes when
- * there is none. */
-static void
-set_liveness (int fd)
-{
-  int on = 1, idle_s = SYN_STALL_MS / 1000, interval_s = 15, count = 4;
-  unsigned int unacknowledged_ms = SYN_STALL_MS;
-
-  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  setsockopt (fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-  setsockopt (fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-  setsockopt (fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-  setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
-}
-
 static void
 arrive (SynLane *lane, SynParcel *parcel)
 {
@@ -156,7 +138,6 @@ arrive (SynLane *lane, SynParcel *parcel)
   struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn };
 
   conn->agent = g_steal_pointer (&arrival->agent);
-  set_liveness (arrival->fd);
   conn->next = self->conns;
   if (conn->next != NULL)
     conn->next->pprev = &conn->next;

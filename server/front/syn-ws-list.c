@@ -5,6 +5,7 @@
  * connections in each. The lane knows its walks, so that a connection that ends meanwhile is stepped over; one that comes meanwhile is
  * not seen. Rejected: a table of all connections that others may read (a lock on their path). */
 #define G_LOG_DOMAIN "syn-front"
+#include "syn-plain.h"
 #include "syn-ws-private.h"
 
 #include <string.h>
@@ -100,6 +101,7 @@ walk_on (SynLane *lane, SynParcel *parcel)
         ;
       *place = walk->other;
     }
+  syn_plain_lane_list (lane, &walk->top);
   parcel->run = come_back;
   syn_lane_post (syn_silo_get_front_lane (syn_lane_get_silo (lane)), parcel);
 }

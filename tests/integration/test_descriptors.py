@@ -115,6 +115,42 @@ class Descriptors(unittest.TestCase):
         self.check()
         self.assertEqual(self.silo.get("/v1/status").json["polls_waiting"], 0)
 
+    def test_plain_polls_that_leave(self):
+        """The same, answered by the lanes: parked, with another sent ahead, after an answer, in the middle of a second head."""
+        tag = self.silo.get("/v1/projections/p").headers["ETag"]
+        head = "GET /v1/projections/p HTTP/1.1\r\nHost: localhost\r\n"
+        held = f"{head}If-None-Match: {tag}\r\nPrefer: wait=30\r\n\r\n".encode()
+        self.each(self.silo.connect, lambda connection: connection.sendall(held))
+        self.each(self.silo.connect, lambda connection: connection.sendall(held + held))
+
+        def ask(connection):
+            connection.sendall(f"{head}\r\n".encode())
+            self.assertIn(b" 200 ", read_answer(connection))
+        self.each(self.silo.connect, ask)
+
+        def ask_twice(connection):
+            ask(connection)
+            connection.sendall(head.encode())
+        self.each(self.silo.connect, ask_twice)
+        self.check()
+        status = self.silo.get("/v1/status").json
+        self.assertEqual(status["polls_waiting"], 0)
+        self.assertEqual(status["connections"], {"http": 1, "websocket": 0})
+
+    def test_plain_polls_that_become_others(self):
+        def use(connection):
+            connection.sendall(b"GET /v1/projections/p HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertIn(b" 200 ", read_answer(connection))
+            self.ask(connection)
+            connection.sendall(b"GET /v1/projections/p HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertIn(b" 200 ", read_answer(connection))
+        self.each(self.silo.connect, use)
+        self.check()
+
+    def test_half_heads(self):
+        self.each(self.silo.connect, lambda connection: connection.sendall(b"GET /v1/projections/p HTTP/1.1\r\nHo"))
+        self.check()
+
     def test_web_sockets(self):
         self.each(self.web_socket)
         self.check()

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The door: each connection is read until it is plain what its first request is. A plain poll goes to a lane with its bytes; the handshake of
+ * a WebSocket is answered, and the connection goes to a lane; everything else goes on to libsoup with all bytes that came, as if nobody had
+ * looked. On the front lane.
+ *
+ * Most requests are there by the time that their connection is accepted: those need nothing but the look. The others are watched in an epoll
+ * set that is one GSource, each with SYN_HTTP_IDLE_MS for its head.
+ *
+ * Rejected: sorting on the lanes (a health check would wait behind a lane's long turn, and whatever is not plain cross over twice). */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-door.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "syn-http-private.h"
+#include "syn-plain-private.h"
+#include "syn-ws-lane.h"
+
+#define EVENTS_PER_TURN 64
+#define READ_BYTES (16u << 10)
+
+/* One that has not asked yet. */
+typedef struct _Newcomer Newcomer;
+struct _Newcomer
+{
+  Newcomer *next, **pprev;
+  SynDoor *door;
+  SynTimer timer;
+  char *head; /* (owned) (nullable): what has come of it */
+  gsize head_bytes;
+  int fd;
+};
+
+struct _SynDoor
+{
+  SynHttp *http;
+  SynPlainExit *exit; /* (owned): for the lanes */
+  int epoll_fd;
+  GSource *source; /* (owned) */
+  Newcomer *newcomers;
+  SynPlainHost host;
+};
+
+/* ---- where they go ---- */
+
+static SynLane *
+next_lane (SynHttp *http)
+{
+  return syn_silo_get_lane (http->silo, http->next_lane++ % syn_silo_get_n_lanes (http->silo));
+}
+
+static void
+upgrade (SynDoor *self, int fd, const SynPlainRequest *request, const char *rest, gsize rest_bytes)
+{
+  SynHttp *http = self->http;
+  char agent[SYN_PLAIN_VALUE_MAX + 1];
+  GString *head = syn_plain_upgrade_head (syn_lane_real_us (http->lane), request->key);
+
+  syn_metric_add (http->lane, http->requests, 1);
+  /* Nothing was sent to it yet: its socket has room, or it is broken. */
+  if (send (fd, head->str, head->len, MSG_NOSIGNAL | MSG_DONTWAIT) == (gssize) head->len)
+    syn_ws_lane_give (next_lane (http), fd, rest_bytes > 0 ? g_bytes_new (rest, rest_bytes) : NULL,
+                      syn_plain_span_to_text (request->agent, agent));
+  else
+    close (fd);
+  g_string_free (head, TRUE);
+}
+
+static SynPlainKind
+judge (SynDoor *self, const char *data, gsize length, SynPlainRequest *request)
+{
+  SynHttp *http = self->http;
+  SynPlainKind kind = syn_plain_read (data, length, request);
+
+  if (kind != SYN_PLAIN_POLL && kind != SYN_PLAIN_UPGRADE)
+    return kind;
+  if (http->draining || !syn_plain_is_allowed (&self->host, request)
+      || (kind == SYN_PLAIN_UPGRADE && syn_ws_count (http->silo) >= http->max_web_sockets))
+    return SYN_PLAIN_OTHER; /* refused as any other */
+  return kind;
+}
+
+/* Takes @fd. The answer may be given before this returns. */
+static void
+send_on (SynDoor *self, int fd, SynPlainKind kind, const SynPlainRequest *request, const char *data, gsize length)
+{
+  if (kind == SYN_PLAIN_POLL)
+    syn_plain_lane_give (next_lane (self->http), fd, g_bytes_new (data, length), self->exit);
+  else if (kind == SYN_PLAIN_UPGRADE)
+    upgrade (self, fd, request, data + request->length, length - request->length);
+  else
+    {
+      g_autoptr (GBytes) first = g_bytes_new (data, length);
+
+      syn_http_adopt (self->http, fd, first);
+    }
+}
+
+static void
+adopt_from_lane (int fd, GBytes *first, gpointer user_data)
+{
+  syn_http_adopt (((SynDoor *) user_data)->http, fd, first);
+}
+
+/* ---- those who have not asked ---- */
+
+static void
+newcomer_free (Newcomer *self)
+{
+  SynDoor *door = self->door;
+
+  syn_lane_disarm (door->http->lane, &self->timer);
+  if (self->next != NULL)
+    self->next->pprev = self->pprev;
+  *self->pprev = self->next;
+  syn_metric_add (door->http->lane, syn_plain_metrics.connections, -1);
+  g_free (self->head);
+  g_free (self);
+}
+
+static void
+newcomer_drop (Newcomer *self)
+{
+  close (self->fd); /* which takes it out of the epoll set */
+  newcomer_free (self);
+}
+
+static void
+timed_out (SynTimer *timer, gpointer user_data)
+{
+  newcomer_drop (user_data);
+}
+
+static void
+newcomer_read (Newcomer *self)
+{
+  SynDoor *door = self->door;
+  char buffer[READ_BYTES + SYN_PLAIN_HEAD_MAX];
+  SynPlainRequest request;
+  SynPlainKind kind;
+  gssize n;
+  gsize length;
+  int fd = self->fd;
+
+  if (self->head_bytes > 0)
+    memcpy (buffer, self->head, self->head_bytes);
+  n = recv (fd, buffer + self->head_bytes, READ_BYTES, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (n <= 0)
+    {
+      newcomer_drop (self);
+      return;
+    }
+  length = self->head_bytes + (gsize) n;
+  kind = judge (door, buffer, length, &request);
+  if (kind == SYN_PLAIN_MORE)
+    {
+      g_free (self->head);
+      self->head_bytes = length; /* less than SYN_PLAIN_HEAD_MAX: or it would have been judged */
+      self->head = g_memdup2 (buffer, length);
+      return;
+    }
+  epoll_ctl (door->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+  newcomer_free (self); /* before it may be counted elsewhere */
+  send_on (door, fd, kind, &request, buffer, length);
+}
+
+void
+syn_door_take (SynDoor *self, int fd)
+{
+  SynHttp *http = self->http;
+  char buffer[READ_BYTES];
+  gssize n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
+  SynPlainRequest request;
+  SynPlainKind kind;
+  Newcomer *newcomer;
+
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+    {
+      close (fd);
+      return;
+    }
+  kind = n > 0 ? judge (self, buffer, (gsize) n, &request) : SYN_PLAIN_MORE;
+  if (kind != SYN_PLAIN_MORE)
+    {
+      send_on (self, fd, kind, &request, buffer, (gsize) n);
+      return;
+    }
+  newcomer = g_new0 (Newcomer, 1);
+  newcomer->door = self;
+  newcomer->fd = fd;
+  newcomer->head_bytes = (gsize) MAX (n, 0);
+  newcomer->head = n > 0 ? g_memdup2 (buffer, (gsize) n) : NULL;
+  newcomer->next = self->newcomers;
+  if (newcomer->next != NULL)
+    newcomer->next->pprev = &newcomer->next;
+  newcomer->pprev = &self->newcomers;
+  self->newcomers = newcomer;
+  syn_metric_add (http->lane, syn_plain_metrics.connections, 1);
+  syn_lane_arm (http->lane, &newcomer->timer, SYN_HTTP_IDLE_MS, timed_out, newcomer);
+  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.ptr = newcomer }) < 0)
+    newcomer_drop (newcomer);
+}
+
+/* A newcomer is freed by its own event, or its timer, only: no event of a turn points to one that is gone. */
+static gboolean
+set_ready (gint fd, GIOCondition condition, gpointer user_data)
+{
+  SynDoor *self = user_data;
+  struct epoll_event events[EVENTS_PER_TURN];
+  int n = epoll_wait (self->epoll_fd, events, EVENTS_PER_TURN, 0);
+
+  for (int i = 0; i < n; i++)
+    newcomer_read (events[i].data.ptr);
+  return G_SOURCE_CONTINUE;
+}
+
+/* ---- life ---- */
+
+SynDoor *
+syn_door_new (SynHttp *http)
+{
+  SynDoor *self = g_new0 (SynDoor, 1);
+
+  self->http = http;
+  self->exit = syn_plain_exit_new (adopt_from_lane, self);
+  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (self->epoll_fd < 0)
+    g_error ("the front could not make its epoll set: %s", g_strerror (errno));
+  self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
+  g_source_set_static_name (self->source, "front door");
+  g_source_set_callback (self->source, G_SOURCE_FUNC (set_ready), self, NULL);
+  g_source_attach (self->source, syn_lane_get_context (http->lane));
+  return self;
+}
+
+void
+syn_door_drain (SynDoor *self)
+{
+  while (self->newcomers != NULL)
+    newcomer_drop (self->newcomers);
+}
+
+void
+syn_door_free (SynDoor *self)
+{
+  syn_door_drain (self);
+  syn_plain_exit_close (self->exit);
+  syn_plain_exit_unref (self->exit);
+  g_source_destroy (self->source);
+  g_source_unref (self->source);
+  close (self->epoll_fd);
+  g_free (self);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An HTTP connection that polls plainly, on its lane: its bytes in and out, and its end.
+ *
+ * One request at a time: while its answer waits or is on its way, what the client sends ahead is kept, up to a limit, and then not read. A
+ * request that is not plain ends the connection's stay here: it goes to the front lane with what was read of it, where libsoup takes it
+ * over as if it had been there all the time; it does not come back. An idle connection owns no buffer.
+ *
+ * Rejected: MSG_PEEK (two calls of the kernel per request, and no way to wait for the rest of half a head without spinning); the connections
+ * of WebSockets for this, too (their queue, their reader and their views are of no use here, and ours of none there). */
+#define G_LOG_DOMAIN "syn-front"
+#include "syn-plain-private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static void process (SynPlainConn *self, const char *data, gsize length);
+
+static void
+set_interest (SynPlainConn *self, guint32 events)
+{
+  struct epoll_event event = { .events = events, .data.ptr = self };
+
+  epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_MOD, self->fd, &event);
+}
+
+static void
+timed_out (SynTimer *timer, gpointer user_data)
+{
+  SynPlainConn *self = user_data;
+
+  if (self->state == SYN_PLAIN_SENDING)
+    syn_metric_add (self->lane->lane, syn_plain_metrics.stalled, 1);
+  syn_plain_conn_drop (self);
+}
+
+static void
+arm (SynPlainConn *self, guint ms)
+{
+  syn_lane_arm (self->lane->lane, &self->timer, ms, timed_out, self);
+}
+
+/* ---- the end ---- */
+
+static void
+bury (SynPlainConn *self)
+{
+  self->state = SYN_PLAIN_CLOSED;
+  syn_lane_disarm (self->lane->lane, &self->timer);
+  self->fd = -1;
+  syn_plain_lane_bury (self->lane, self);
+}
+
+void
+syn_plain_conn_drop (SynPlainConn *self)
+{
+  if (self->state == SYN_PLAIN_CLOSED)
+    return;
+  if (self->state == SYN_PLAIN_WAITING)
+    syn_waiter_withdraw (&self->waiter);
+  close (self->fd); /* which takes it out of the epoll set */
+  bury (self);
+}
+
+void
+syn_plain_conn_free (SynPlainConn *self)
+{
+  if (self->out != NULL)
+    g_clear_pointer (&self->out->body, g_bytes_unref);
+  g_free (self->out);
+  g_free (self->pending);
+  g_free (self);
+}
+
+static void
+pass_on (SynPlainConn *self, const char *data, gsize length)
+{
+  int fd = self->fd;
+
+  epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+  syn_plain_lane_pass_on (self->lane, fd, g_bytes_new (data, length));
+  bury (self);
+}
+
+/* ---- in ---- */
+
+static void
+keep (SynPlainConn *self, const char *data, gsize length)
+{
+  self->pending = length > 0 ? g_memdup2 (data, length) : NULL;
+  self->pending_bytes = (guint32) length;
+}
+
+static void
+process_pending (SynPlainConn *self)
+{
+  g_autofree char *data = g_steal_pointer (&self->pending);
+  gsize length = self->pending_bytes;
+
+  self->pending_bytes = 0;
+  process (self, data, length);
+}
+
+/* Goes through @data until it is used up, or a poll waits; keeps the rest, and sees to the timer. */
+static void
+process (SynPlainConn *self, const char *data, gsize length)
+{
+  gsize done = 0;
+
+  while (self->state == SYN_PLAIN_READING && done < length)
+    {
+      SynPlainRequest request;
+      SynPlainKind kind = syn_plain_read (data + done, length - done, &request);
+
+      if (kind == SYN_PLAIN_MORE)
+        break;
+      if (kind != SYN_PLAIN_POLL || !syn_plain_conn_poll (self, &request))
+        {
+          pass_on (self, data + done, length - done);
+          return;
+        }
+      done += request.length;
+    }
+  keep (self, data + done, length - done);
+  if (self->state == SYN_PLAIN_WAITING)
+    {
+      syn_lane_disarm (self->lane->lane, &self->timer);
+      if (self->ended)
+        syn_plain_conn_end_poll (self);
+      else if (self->pending_bytes >= SYN_MAX_AHEAD_BYTES)
+        set_interest (self, 0);
+    }
+  else if (self->state == SYN_PLAIN_READING)
+    {
+      if (self->ended)
+        syn_plain_conn_drop (self);
+      else
+        arm (self, SYN_HTTP_IDLE_MS);
+    }
+}
+
+static void
+read_some (SynPlainConn *self)
+{
+  char *scratch = self->lane->scratch;
+  gsize kept = self->pending_bytes;
+  gssize n;
+
+  if (kept > 0)
+    memcpy (scratch, self->pending, kept);
+  n = recv (self->fd, scratch + kept, SYN_PLAIN_READ_BYTES, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (n < 0 || (n == 0 && self->state != SYN_PLAIN_WAITING))
+    {
+      syn_plain_conn_drop (self);
+      return;
+    }
+  if (n == 0)
+    {
+      self->ended = TRUE;
+      set_interest (self, 0); /* the end is told for ever */
+      syn_plain_conn_end_poll (self);
+      return;
+    }
+  g_clear_pointer (&self->pending, g_free);
+  self->pending_bytes = 0;
+  if (self->state == SYN_PLAIN_READING && kept > 0)
+    {
+      /* The time of a head runs from its first byte. */
+      SynPlainRequest request;
+
+      if (syn_plain_read (scratch, kept + (gsize) n, &request) == SYN_PLAIN_MORE)
+        {
+          keep (self, scratch, kept + (gsize) n);
+          return;
+        }
+    }
+  if (self->state == SYN_PLAIN_READING)
+    {
+      process (self, scratch, kept + (gsize) n);
+      return;
+    }
+  keep (self, scratch, kept + (gsize) n);
+  if (self->pending_bytes >= SYN_MAX_AHEAD_BYTES)
+    set_interest (self, 0);
+}
+
+/* ---- out ---- */
+
+/* Bytes that the socket took of what is left: 0 when it is full, -1 when it is broken. */
+static gssize
+send_rest (SynPlainConn *self, const char *head, gsize head_bytes, GBytes *body, gsize sent)
+{
+  gsize size = 0;
+  const char *data = body != NULL ? g_bytes_get_data (body, &size) : NULL;
+  struct iovec vector[2];
+  struct msghdr message = { .msg_iov = vector };
+  gssize n;
+
+  if (sent < head_bytes)
+    vector[message.msg_iovlen++] = (struct iovec){ (void *) (head + sent), head_bytes - sent };
+  sent = sent > head_bytes ? sent - head_bytes : 0;
+  if (sent < size)
+    vector[message.msg_iovlen++] = (struct iovec){ (void *) (data + sent), size - sent };
+  do
+    n = sendmsg (self->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n < 0)
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+  self->moved_ms = syn_lane_now_ms (self->lane->lane);
+  return n;
+}
+
+static void
+all_sent (SynPlainConn *self)
+{
+  self->state = SYN_PLAIN_READING;
+  if (self->ends)
+    syn_plain_conn_drop (self);
+  else
+    process_pending (self);
+}
+
+void
+syn_plain_conn_send (SynPlainConn *self, const char *head, guint head_bytes, GBytes *body)
+{
+  gsize total = head_bytes + (body != NULL ? g_bytes_get_size (body) : 0);
+  gssize n = send_rest (self, head, head_bytes, body, 0);
+  gboolean was_full = self->pending_bytes >= SYN_MAX_AHEAD_BYTES;
+
+  if (n < 0)
+    {
+      self->state = SYN_PLAIN_READING; /* nothing waits any more */
+      syn_plain_conn_drop (self);
+      return;
+    }
+  if ((gsize) n == total)
+    {
+      if (was_full && !self->ended)
+        set_interest (self, EPOLLIN);
+      all_sent (self);
+      return;
+    }
+  self->out = g_malloc (sizeof (SynPlainOut) + head_bytes);
+  self->out->body = body != NULL ? g_bytes_ref (body) : NULL;
+  self->out->sent = (gsize) n;
+  self->out->head_bytes = head_bytes;
+  memcpy (self->out->head, head, head_bytes);
+  self->state = SYN_PLAIN_SENDING;
+  set_interest (self, EPOLLOUT);
+  arm (self, SYN_STALL_MS);
+}
+
+static void
+flush (SynPlainConn *self)
+{
+  SynPlainOut *out = self->out;
+  gssize n = send_rest (self, out->head, out->head_bytes, out->body, out->sent);
+
+  if (n < 0)
+    {
+      syn_plain_conn_drop (self);
+      return;
+    }
+  if (n > 0)
+    arm (self, SYN_STALL_MS); /* it moves */
+  out->sent += (gsize) n;
+  if (out->sent < out->head_bytes + (out->body != NULL ? g_bytes_get_size (out->body) : 0))
+    return;
+  g_clear_pointer (&out->body, g_bytes_unref);
+  g_clear_pointer (&self->out, g_free);
+  set_interest (self, self->ended ? 0 : EPOLLIN);
+  all_sent (self);
+}
+
+void
+syn_plain_conn_event (SynPlainConn *self, guint32 events)
+{
+  if (self->state == SYN_PLAIN_CLOSED)
+    return;
+  if (events & (EPOLLERR | EPOLLHUP))
+    syn_plain_conn_drop (self);
+  else if (self->state == SYN_PLAIN_SENDING)
+    flush (self);
+  else
+    read_some (self);
+}
+
+void
+syn_plain_conn_drain (SynPlainConn *self)
+{
+  self->ends = TRUE;
+  if (self->state == SYN_PLAIN_WAITING)
+    syn_plain_conn_end_poll (self);
+  else if (self->state == SYN_PLAIN_READING)
+    syn_plain_conn_drop (self);
+}
+
+void
+syn_plain_conn_feed (SynPlainConn *self, GBytes *first)
+{
+  gsize length;
+  const char *data = g_bytes_get_data (first, &length);
+
+  process (self, data, length);
+}
+
+SynPlainConn *
+syn_plain_conn_new (SynPlainLane *lane, int fd)
+{
+  SynPlainConn *self = g_new0 (SynPlainConn, 1);
+
+  self->lane = lane;
+  self->fd = fd;
+  self->began_ms = self->moved_ms = syn_lane_now_ms (lane->lane);
+  self->state = SYN_PLAIN_READING;
+  return self;
+}

@@ -9,6 +9,7 @@
  * offsets is in 64 bits, where nothing that 32-bit fields can say overflows. */
 
 #include "replica-snapshot-private.h"
+#include "replica-snapshot-check.h"
 
 #include <string.h>
 
@@ -19,6 +20,7 @@ typedef struct
   guint64 claimed_bytes; /* by the parts checked so far */
   const ReplicaWireSnapshot *head;
   char where[64]; /* the place an error names */
+  ReplicaSnapshotFault *fault;
 } Check;
 
 G_GNUC_PRINTF (3, 4)
@@ -154,10 +156,20 @@ check_validity (Check *check, const ReplicaWireColumn *column, GError **error)
           if (row >= n_rows && set)
             return refuse (check, error, "validity past the last row");
           if (row < n_rows && !set && memcmp (data + row * column->width, zeros, column->width) != 0)
-            return refuse (check, error, "row %" G_GUINT64_FORMAT " is null, but its data is not zero", row);
+            {
+              check->fault->row = row + 1;
+              return refuse (check, error, "row %" G_GUINT64_FORMAT " is null, but its data is not zero", row);
+            }
         }
     }
   return TRUE;
+}
+
+static gboolean
+refuse_row (Check *check, GError **error, guint row, const char *what)
+{
+  check->fault->row = (guint64) row + 1;
+  return refuse (check, error, "%s, in row %u", what, row);
 }
 
 static gboolean
@@ -167,7 +179,10 @@ check_bools (Check *check, const guint8 *data, GError **error)
 
   for (guint row = 0; row < check->head->n_rows; row++)
     seen |= data[row];
-  return seen <= 1 || refuse (check, error, "a bool that is neither 0 nor 1");
+  for (guint row = 0; seen > 1; row++)
+    if (data[row] > 1)
+      return refuse_row (check, error, row, "a bool that is neither 0 nor 1");
+  return TRUE;
 }
 
 static gboolean
@@ -178,7 +193,10 @@ check_doubles (Check *check, const guint64 *data, GError **error)
 
   for (guint row = 0; row < check->head->n_rows; row++)
     bad |= (data[row] & exponent) == exponent;
-  return !bad || refuse (check, error, "a double that is not a finite number");
+  for (guint row = 0; bad; row++)
+    if ((data[row] & exponent) == exponent)
+      return refuse_row (check, error, row, "a double that is not a finite number");
+  return TRUE;
 }
 
 static gboolean
@@ -207,7 +225,12 @@ check_strings (Check *check, const ReplicaWireColumn *column, GError **error)
   for (guint row = 0; row < check->head->n_rows; row++)
     highest = MAX (highest, codes[row]);
   if (check->head->n_rows > 0 && highest >= n_dict)
-    return refuse (check, error, "code %u, and the dictionary has %u", highest, n_dict);
+    {
+      while (codes[check->fault->row] < n_dict)
+        check->fault->row++;
+      check->fault->row++;
+      return refuse (check, error, "code %u, and the dictionary has %u", highest, n_dict);
+    }
   return TRUE;
 }
 
@@ -217,8 +240,10 @@ check_column (Check *check, const ReplicaWireColumn *column, GError **error)
   guint64 n_rows = check->head->n_rows;
   const char *data = check->base + column->data_offset;
 
-  if (!check_text (check, "name", column->name_offset, column->name_bytes, error)
-      || !check_shape (check, column, error)
+  if (!check_text (check, "name", column->name_offset, column->name_bytes, error))
+    return FALSE;
+  g_strlcpy (check->fault->column, check->base + column->name_offset, sizeof check->fault->column);
+  if (!check_shape (check, column, error)
       || !check_range (check, "data", column->data_offset, n_rows * column->width, error)
       || (column->validity_offset != 0
           && (!check_range (check, "validity", column->validity_offset, (n_rows + 7) / 8, error)
@@ -307,16 +332,26 @@ check_all (Check *check, GError **error)
         return FALSE;
     }
   g_strlcpy (check->where, "snapshot", sizeof check->where);
+  check->fault->column[0] = '\0';
   return check_names_differ (check, columns, error);
 }
 
 ReplicaSnapshot *
 replica_snapshot_new_from_bytes (GBytes *bytes, GError **error)
 {
+  ReplicaSnapshotFault fault;
+
+  return replica_snapshot_new_checked (bytes, &fault, error);
+}
+
+ReplicaSnapshot *
+replica_snapshot_new_checked (GBytes *bytes, ReplicaSnapshotFault *fault, GError **error)
+{
   g_autoptr (GBytes) aligned = NULL;
-  Check check = { 0 };
+  Check check = { .fault = fault };
   gsize size_bytes;
 
+  *fault = (ReplicaSnapshotFault){ 0 };
   check.base = g_bytes_get_data (bytes, &size_bytes);
   if (size_bytes > REPLICA_SNAPSHOT_MAX_BYTES)
     {

@@ -112,6 +112,113 @@ check_first_byte (SynWsReader *self, guint8 byte, SynWsEvent *event)
   return SYN_WS_MORE;
 }
 
+/* ---- large messages ---- */
+
+#define FIRST_ROOM (1u << 20)   /* allocated for a large message, before more of it has come */
+#define ROOM_BYTES (256u << 10) /* received at once, so that the others of the lane have their turn */
+
+/* Room for @n more bytes of the frame that comes. What nobody has written to takes no memory, and a length alone gets no more than FIRST_ROOM. */
+static void
+make_room (SynWsReader *self, gsize n)
+{
+  gsize needed = self->message_bytes + n, all = (gsize) self->message_bytes + self->frame_left;
+
+  if (needed <= self->message_size)
+    return;
+  self->message_size = (guint32) MIN (all, MAX (needed, MAX (FIRST_ROOM, (gsize) self->message_size * 4)));
+  self->message = g_realloc (self->message, self->message_size);
+}
+
+guint8 *
+syn_ws_reader_get_room (SynWsReader *self, gsize *room)
+{
+  if (!self->in_frame || self->is_dropped || self->frame_left == 0)
+    return NULL;
+  *room = MIN (self->frame_left, ROOM_BYTES);
+  make_room (self, *room);
+  return self->message + self->message_bytes;
+}
+
+/* @n bytes of the frame are done with. */
+static void
+move_on (SynWsReader *self, gsize n)
+{
+  guint8 mask[4];
+
+  memcpy (mask, self->mask, 4);
+  for (guint i = 0; i < 4; i++)
+    self->mask[i] = mask[(i + n) & 3];
+  self->message_bytes += (guint32) n;
+  self->frame_left -= (guint32) n;
+}
+
+void
+syn_ws_reader_put (SynWsReader *self, gsize n)
+{
+  unmask (self->message + self->message_bytes, n, self->mask);
+  move_on (self, n);
+}
+
+gsize
+syn_ws_reader_get_held (const SynWsReader *self)
+{
+  return self->is_large && !self->is_dropped ? self->message_bytes : 0;
+}
+
+void
+syn_ws_reader_drop (SynWsReader *self)
+{
+  if (!self->is_large || !self->in_message || self->is_dropped)
+    return;
+  self->is_dropped = TRUE;
+  self->message_size = SYN_WS_KEPT_BYTES;
+  self->message = g_realloc (self->message, SYN_WS_KEPT_BYTES);
+}
+
+guint8 *
+syn_ws_reader_steal (SynWsReader *self)
+{
+  self->message_bytes = self->message_size = 0;
+  return g_steal_pointer (&self->message);
+}
+
+/* Of a large message: @n bytes of the frame that comes, still masked. */
+static void
+gather (SynWsReader *self, const guint8 *data, gsize n)
+{
+  if (!self->is_dropped)
+    {
+      make_room (self, n);
+      memcpy (self->message + self->message_bytes, data, n);
+      syn_ws_reader_put (self, n);
+      return;
+    }
+  for (gsize i = 0; i < n && self->message_bytes + i < SYN_WS_KEPT_BYTES; i++)
+    self->message[self->message_bytes + i] = data[i] ^ self->mask[i & 3];
+  move_on (self, n);
+}
+
+/* Whether the message to which a frame of @payload bytes belongs may be a large one; -1: its first byte is needed to tell. */
+static int
+may_be_large (const SynWsReader *self, guint64 payload, const guint8 *first, const guint8 *mask)
+{
+  if (payload > self->large_max - MIN (self->large_max, self->message_bytes))
+    return FALSE;
+  if (self->message_bytes > 0)
+    return self->message[0] == self->large_type;
+  return first == NULL ? -1 : (first[0] ^ mask[0]) == self->large_type;
+}
+
+static SynWsEventKind
+end_large (SynWsReader *self, SynWsEvent *event)
+{
+  event->data = self->message;
+  event->is_dropped = self->is_dropped;
+  event->length = self->is_dropped ? MIN (self->message_bytes, SYN_WS_KEPT_BYTES) : self->message_bytes;
+  self->in_message = FALSE; /* and is cleared with the next call */
+  return event->kind = SYN_WS_MESSAGE;
+}
+
 /* Appends a fragment. It and what is there fit, since the header was checked. */
 static void
 keep_fragment (SynWsReader *self, const guint8 *data, gsize length)
@@ -140,6 +247,20 @@ syn_ws_reader_next (
       guint64 payload;
       guint8 opcode;
 
+      if (self->in_frame)
+        {
+          gsize n = MIN (rest, self->frame_left);
+
+          if (n > 0)
+            gather (self, frame, n);
+          *used += n;
+          if (self->frame_left > 0)
+            return SYN_WS_MORE;
+          self->in_frame = FALSE;
+          if (self->is_last)
+            return end_large (self, event);
+          continue;
+        }
       if (rest == 0)
         return SYN_WS_MORE;
       if (check_first_byte (self, frame[0], event) == SYN_WS_FAIL)
@@ -172,8 +293,21 @@ syn_ws_reader_next (
           if (payload >> 63 || payload <= G_MAXUINT16)
             return fail (event, SYN_WS_CLOSE_PROTOCOL, "a length that is not written the short way");
         }
-      if (!opcodes[opcode].control && payload > message_max - MIN (message_max, self->message_bytes))
-        return fail (event, SYN_WS_CLOSE_TOO_BIG, "a message longer than any request");
+      if (!opcodes[opcode].control && (self->is_large || payload > message_max - MIN (message_max, self->message_bytes)))
+        {
+          int large = may_be_large (self, payload, rest > head + 4 ? frame + head + 4 : NULL, frame + head);
+
+          if (large == FALSE)
+            return fail (event, SYN_WS_CLOSE_TOO_BIG, "a message longer than any request");
+          if (large < 0 || rest < head + 4)
+            return SYN_WS_MORE;
+          memcpy (self->mask, frame + head, 4);
+          self->in_message = self->in_frame = self->is_large = TRUE;
+          self->is_last = (frame[0] & FIN) != 0;
+          self->frame_left = (guint32) payload;
+          *used += head + 4;
+          continue;
+        }
       head += 4;
       if (rest < head || rest - head < payload)
         return SYN_WS_MORE;
@@ -212,8 +346,8 @@ void
 syn_ws_reader_clear (SynWsReader *self)
 {
   g_clear_pointer (&self->message, g_free);
-  self->message_bytes = 0;
-  self->in_message = FALSE;
+  self->message_bytes = self->message_size = self->frame_left = 0;
+  self->in_message = self->is_large = self->in_frame = self->is_dropped = FALSE;
 }
 
 guint

@@ -41,16 +41,28 @@ typedef struct
   SynWsEventKind kind;
   const guint8 *data; /* the payload; valid until the next call, or until the bytes given move */
   gsize length;
+  gboolean is_dropped; /* a large message of which only the first SYN_WS_KEPT_BYTES are there, if it had so many */
   guint16 code;
   const char *reason; /* static */
 } SynWsEvent;
 
-/* Between calls it keeps only the fragments of an unfinished message. Zero it before first use. */
+#define SYN_WS_KEPT_BYTES 16 /* of a large message that is dropped */
+
+/* Between calls it keeps only the fragments of an unfinished message. Zero it before first use, then set what it says of large ones. */
 typedef struct
 {
   guint8 *message; /* (owned) (nullable): fragments so far */
-  guint32 message_bytes;
-  guint8 in_message; /* a first fragment came, the last has not */
+  guint32 message_bytes; /* of it; of a message that is dropped: that came */
+  guint32 message_size;  /* allocated, for a large one */
+  guint32 frame_left;    /* of the frame that is being gathered */
+  guint32 large_max;     /* messages that begin with the byte large_type may have so many bytes; 0: there are no large ones */
+  guint8 large_type;
+  guint8 mask[4];        /* of the frame that is being gathered: the first is the next byte's */
+  guint8 in_message : 1; /* a first fragment came, the last has not */
+  guint8 is_large : 1;   /* it is longer than other messages may be: gathered as it comes */
+  guint8 in_frame : 1;   /* of a large one: a frame's head came */
+  guint8 is_last : 1;    /* that frame is the last one */
+  guint8 is_dropped : 1;
 } SynWsReader;
 
 /**
@@ -65,6 +77,20 @@ typedef struct
 SynWsEventKind syn_ws_reader_next (
     SynWsReader *self, guint8 *data, gsize length, gsize message_max, gsize *used, SynWsEvent *event);
 void syn_ws_reader_clear (SynWsReader *self);
+
+/* ---- large messages: gathered as they come, so that they need no room but their own ---- */
+
+/* Where the next bytes from the peer may be put straight away; NULL: they go through syn_ws_reader_next(). Valid until the next call. */
+guint8 *syn_ws_reader_get_room (SynWsReader *self, gsize *room);
+/* @n bytes were put there. What comes of them the next syn_ws_reader_next() says, even without more. */
+void syn_ws_reader_put (SynWsReader *self, gsize n);
+/* Bytes held of a large message. */
+gsize syn_ws_reader_get_held (const SynWsReader *self);
+/* There is no room for the large message that is coming: reads past the rest of it, and holds its first SYN_WS_KEPT_BYTES. Nothing when it
+ * has come whole. */
+void syn_ws_reader_drop (SynWsReader *self);
+/* After SYN_WS_MESSAGE: the memory that its data begins, (transfer full), or NULL when it was never the reader's own. */
+guint8 *syn_ws_reader_steal (SynWsReader *self);
 
 /* The head of an unmasked, unfragmented frame; @head: SYN_WS_HEAD_MAX bytes. Returns its length. */
 guint syn_ws_frame_head (guint8 *head, guint8 opcode, guint64 payload_bytes);

@@ -77,6 +77,26 @@ static const Case cases[] = {
   { "nothing is read behind an offence", "8203 8281 00000000 61", "fail 1002" },
 };
 
+/* Where messages that begin with 4c may have 1000 bytes. */
+static const Case large_cases[] = {
+  { "not longer than others", "82fe012c 00000000 4c *299:61", "message 4c+299\nmore" },
+  { "longer", "82fe012d 00000000 4c *300:61", "message 4c+300\nmore" },
+  { "as long as can be", "82fe03e8 00000000 4c *999:61", "message 4c+999\nmore" },
+  { "too long", "82fe03e9", "fail 1009" },
+  { "of another kind", "82fe012d 00000000 61", "fail 1009" },
+  { "of a kind that is not there yet", "82fe012d 00000000", "more" },
+  { "then another", "82fe012d 00000000 4c *300:61 8281 00000000 62", "message 4c+300\nmessage 62\nmore" },
+  { "two", "82fe012d 00000000 4c *300:61 82fe03e8 00000000 4c *999:61", "message 4c+300\nmessage 4c+999\nmore" },
+  { "in parts", "02fe0190 00000000 4c *399:61 8081 00000000 61", "message 4c+400\nmore" },
+  { "that grows large", "0281 00000000 4c 00fe012c 00000000 *300:61 0080 00000000 8081 00000000 61", "message 4c+301\nmore" },
+  { "that grows large with its second part", "0280 00000000 0081 00000000 4c 80fe0190 00000000 *400:61", "message 4c+400\nmore" },
+  { "that grows large, of another kind", "0281 00000000 61 80fe012c", "fail 1009" },
+  { "too long in all", "02fe0190 00000000 4c *399:61 00fe0190 00000000 *400:61 80fe00c9", "fail 1009" },
+  { "with a ping between", "02fe0190 00000000 4c *399:61 8980 00000000 8081 00000000 61", "ping \nmessage 4c+400\nmore" },
+  { "with a ping within", "82fe0190 00000000 4c *100:61", "more" },
+  { "and an offence behind it", "82fe012d 00000000 4c *300:61 83", "message 4c+300\nfail 1002" },
+};
+
 static GByteArray *
 from_hex (const char *text)
 {
@@ -120,6 +140,13 @@ describe (GString *text, const SynWsEvent *event)
   if (event->kind != SYN_WS_MESSAGE && event->kind != SYN_WS_PING && event->kind != SYN_WS_PONG)
     return;
   g_string_append_c (text, ' ');
+  if (event->length > 100 && event->data[0] == 0x4c)
+    {
+      for (gsize i = 1; i < event->length; i++)
+        g_assert_cmpuint (event->data[i], ==, 'a');
+      g_string_append_printf (text, "4c+%u", (guint) event->length - 1);
+      return;
+    }
   if (event->length > 100)
     {
       for (gsize i = 0; i < event->length; i++)
@@ -131,11 +158,27 @@ describe (GString *text, const SynWsEvent *event)
     g_string_append_printf (text, "%02x", event->data[i]);
 }
 
+/* Puts up to @n bytes where the reader wants those of a large message, as a connection does; how many. */
+static gsize
+put (SynWsReader *reader, const guint8 *bytes, gsize n)
+{
+  gsize room_bytes = 0;
+  guint8 *room = syn_ws_reader_get_room (reader, &room_bytes);
+
+  if (room == NULL)
+    return 0;
+  g_assert_cmpuint (room_bytes, >, 0);
+  n = MIN (n, room_bytes);
+  memcpy (room, bytes, n);
+  syn_ws_reader_put (reader, n);
+  return n;
+}
+
 /* Gives @bytes in pieces of @piece, keeping what is not used as a connection does. */
 static char *
-run (const GByteArray *bytes, gsize piece)
+run (const GByteArray *bytes, gsize piece, guint large_max, gboolean straight)
 {
-  SynWsReader reader = { 0 };
+  SynWsReader reader = { .large_type = 0x4c, .large_max = large_max };
   g_autoptr (GByteArray) kept = g_byte_array_new ();
   GString *text = g_string_new (NULL);
   SynWsEvent event = { .kind = SYN_WS_MORE };
@@ -145,6 +188,13 @@ run (const GByteArray *bytes, gsize piece)
     {
       gsize n = MIN (piece, bytes->len - from);
 
+      if (straight && kept->len == 0)
+        {
+          gsize there = put (&reader, bytes->data + from, n);
+
+          from += there;
+          n -= there;
+        }
       g_byte_array_append (kept, bytes->data + from, (guint) n);
       from += n;
       for (;;)
@@ -171,21 +221,107 @@ run (const GByteArray *bytes, gsize piece)
 }
 
 static void
-test_reader (void)
+check_cases (const Case *some, guint n_cases, guint large_max, gboolean straight)
 {
   static const gsize pieces[] = { G_MAXSIZE, 1, 2, 3, 7, 50 };
 
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+  for (guint i = 0; i < n_cases; i++)
     {
-      g_autoptr (GByteArray) bytes = from_hex (cases[i].bytes);
+      g_autoptr (GByteArray) bytes = from_hex (some[i].bytes);
 
       for (guint p = 0; p < G_N_ELEMENTS (pieces); p++)
         {
-          g_autofree char *events = run (bytes, pieces[p]);
+          g_autofree char *events = run (bytes, pieces[p], large_max, straight);
 
-          g_test_message ("%s, in pieces of %" G_GSIZE_FORMAT, cases[i].name, pieces[p]);
-          g_assert_cmpstr (events, ==, cases[i].events);
+          g_test_message ("%s, in pieces of %" G_GSIZE_FORMAT, some[i].name, pieces[p]);
+          g_assert_cmpstr (events, ==, some[i].events);
         }
+    }
+}
+
+static void
+test_reader (void)
+{
+  check_cases (cases, G_N_ELEMENTS (cases), 0, FALSE);
+  check_cases (cases, G_N_ELEMENTS (cases), 0, TRUE);
+}
+
+static void
+test_large (void)
+{
+  check_cases (large_cases, G_N_ELEMENTS (large_cases), 1000, FALSE);
+  check_cases (large_cases, G_N_ELEMENTS (large_cases), 1000, TRUE);
+}
+
+/* A masked large message, whose memory changes hands. */
+static void
+test_steal (void)
+{
+  SynWsReader reader = { .large_type = 0x4c, .large_max = 4000 };
+  g_autoptr (GByteArray) frame = from_hex ("82fe0bb8 " "0f1e2d3c");
+  SynWsEvent event;
+  g_autofree guint8 *message = NULL;
+  gsize used;
+
+  for (guint i = 0; i < 3000; i++)
+    {
+      guint8 byte = (guint8) ((i == 0 ? 0x4c : i * 7) ^ MASK[i % 4]);
+
+      g_byte_array_append (frame, &byte, 1);
+    }
+  g_assert_cmpint (syn_ws_reader_next (&reader, frame->data, 21, MESSAGE_MAX, &used, &event), ==, SYN_WS_MORE);
+  g_assert_cmpuint (used, ==, 21);
+  g_assert_cmpuint (syn_ws_reader_get_held (&reader), ==, 13);
+  for (gsize from = used; from < frame->len; from += used)
+    used = put (&reader, frame->data + from, MIN (1001, frame->len - from));
+  g_assert_cmpint (syn_ws_reader_next (&reader, frame->data, 0, MESSAGE_MAX, &used, &event), ==, SYN_WS_MESSAGE);
+  g_assert_cmpuint (event.length, ==, 3000);
+  message = syn_ws_reader_steal (&reader);
+  g_assert_true (message == event.data);
+  for (guint i = 1; i < 3000; i++)
+    g_assert_cmpuint (message[i], ==, (guint8) (i * 7));
+  g_assert_cmpint (syn_ws_reader_next (&reader, frame->data, 0, MESSAGE_MAX, &used, &event), ==, SYN_WS_MORE);
+  g_assert_cmpuint (syn_ws_reader_get_held (&reader), ==, 0);
+}
+
+/* One that has no room is read to its end, wherever that was found; what follows it is as it was. */
+static void
+test_drop (void)
+{
+  for (gsize at = 9; at < 3008; at += at < 40 ? 1 : 400)
+    {
+      SynWsReader reader = { .large_type = 0x4c, .large_max = 4000 };
+      g_autoptr (GByteArray) frames = from_hex ("82fe0bb8 " "0f1e2d3c");
+      SynWsEvent event;
+      gsize from, used;
+      guint n_events = 0;
+
+      for (guint i = 0; i < 3000; i++)
+        {
+          guint8 byte = (guint8) ((0x4c + i) ^ MASK[i % 4]);
+
+          g_byte_array_append (frames, &byte, 1);
+        }
+      g_byte_array_append (frames, (const guint8 *) "\x82\x81\0\0\0\0b", 7);
+      g_assert_cmpint (syn_ws_reader_next (&reader, frames->data, at, MESSAGE_MAX, &used, &event), ==, SYN_WS_MORE);
+      g_assert_cmpuint (used, ==, at);
+      syn_ws_reader_drop (&reader);
+      syn_ws_reader_drop (&reader);
+      g_assert_cmpuint (syn_ws_reader_get_held (&reader), ==, 0);
+      for (from = at; from < frames->len || n_events < 2; from += used)
+        {
+          g_assert_cmpuint (n_events, <, 2);
+          g_assert_null (syn_ws_reader_get_room (&reader, &used));
+          syn_ws_reader_next (&reader, frames->data + from, MIN (7, frames->len - from), MESSAGE_MAX, &used, &event);
+          if (event.kind != SYN_WS_MESSAGE)
+            continue;
+          g_assert_cmpint (event.is_dropped, ==, n_events == 0);
+          if (n_events++ > 0)
+            g_assert_cmpmem (event.data, event.length, "b", 1);
+          else
+            g_assert_cmpmem (event.data, event.length, "LMNOPQRSTUVWXYZ[", SYN_WS_KEPT_BYTES);
+        }
+      syn_ws_reader_clear (&reader);
     }
 }
 
@@ -254,6 +390,9 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/front/ws-frame/reader", test_reader);
+  g_test_add_func ("/front/ws-frame/large", test_large);
+  g_test_add_func ("/front/ws-frame/steal", test_steal);
+  g_test_add_func ("/front/ws-frame/drop", test_drop);
   g_test_add_func ("/front/ws-frame/heads", test_heads);
   g_test_add_func ("/front/ws-frame/close-frames", test_close_frames);
   return g_test_run ();

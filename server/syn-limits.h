@@ -5,10 +5,10 @@
  * (libreplica/replica-snapshot.h). docs/operations.md says what happens past each of those that somebody outside can meet. */
 
 /* publish */
-#define SYN_MAX_BODY_BYTES (64u << 20)       /* one POST; above: TOO_LARGE */
+#define SYN_MAX_BODY_BYTES (64u << 20)       /* one POST; above: TOO_LARGE; one message that publishes over a WebSocket: above, it is closed */
 #define SYN_MAX_LINE_BYTES (1u << 20)        /* one event of NDJSON or CSV; above: TOO_LARGE, naming the line */
 #define SYN_MAX_STRING_BYTES (64u << 10)     /* one string value */
-#define SYN_MAX_EVENTS_PER_BATCH (1u << 20)  /* one POST */
+#define SYN_MAX_EVENTS_PER_BATCH (1u << 20)  /* one POST, one publication over a WebSocket */
 #define SYN_MAX_BATCHES_IN_FLIGHT 64         /* per source; above: OVERLOADED */
 
 #define SYN_MAX_PRODUCERS 4096               /* remembered per source; past it the one that was silent for longest is forgotten */
@@ -117,6 +117,8 @@
 #define SYN_MAX_AHEAD_BYTES (20u << 10)      /* requests sent ahead on such a connection; then nothing is read until an answer is out */
 #define SYN_MAX_PLAIN_TEXT_BYTES (1u << 20)  /* of a snapshot that a lane makes text of; larger ones are libsoup's */
 #define SYN_MAX_VIEWS_PER_CONNECTION 1024
+#define SYN_MAX_PUBLISHES_PER_CONNECTION 8   /* of a WebSocket, not answered yet; then nothing is read of it until one is. At most SYN_PRODUCER_WINDOW */
+#define SYN_PUBLISH_PROGRESS_BYTES (1u << 20) /* of a large message: so many at least in each SYN_STALL_MS, or the connection is closed */
 #define SYN_MAX_HELD_POLLS 200000            /* per lane */
 #define SYN_MAX_INITIAL_POLLS 50000          /* per lane: without a token or for what the lane has no snapshot of, and not answered yet */
 #define SYN_MAX_UPLOAD_BYTES (256u << 20)    /* bodies being received, together; above: OVERLOADED */

@@ -32,6 +32,7 @@ struct _SynEventBatch
   guint64 producer_number;
   gsize size_bytes;
   const ReplicaColumn *const *columns; /* in this block, as all that they point to but the names, and what is kept */
+  GBytes *form;                        /* (owned) (nullable) */
   gpointer keep;                       /* (owned) (nullable): what the columns of a batch that was not built here point into */
   GDestroyNotify free_keep;
 };
@@ -50,6 +51,7 @@ syn_event_batch_unref (SynEventBatch *self)
     return;
   if (self->keep != NULL)
     self->free_keep (self->keep);
+  g_clear_pointer (&self->form, g_bytes_unref);
   g_free (self->producer);
   g_free (self);
 }
@@ -97,6 +99,19 @@ gsize
 syn_event_batch_get_size_bytes (SynEventBatch *self)
 {
   return self->size_bytes;
+}
+
+void
+syn_event_batch_set_form (SynEventBatch *self, GBytes *bytes)
+{
+  g_clear_pointer (&self->form, g_bytes_unref);
+  self->form = bytes;
+}
+
+GBytes *
+syn_event_batch_get_form (SynEventBatch *self)
+{
+  return self->form;
 }
 
 guint64

@@ -43,6 +43,11 @@ void syn_event_batch_set_producer (SynEventBatch *self, const char *producer, gu
 SynEventBatch *syn_event_batch_new_from_columns (const SynSourceSpec *source, guint n_events, const ReplicaColumn *columns, gsize size_bytes,
                                                  gpointer keep, GDestroyNotify free_keep);
 
+/* The bytes of syn-event-codec.h that its columns point into, where they came so. Before the batch is journalled nobody else has them: what numbers it
+ * writes into their head. Takes @bytes. */
+void syn_event_batch_set_form (SynEventBatch *self, GBytes *bytes);
+GBytes *syn_event_batch_get_form (SynEventBatch *self); /* (transfer none) (nullable) */
+
 /* ---- building: one thread ---- */
 typedef struct _SynEventBuilder SynEventBuilder;
 SynEventBuilder *syn_event_builder_new (const SynSourceSpec *source);

@@ -12,6 +12,7 @@
 
 #include "replica-error.h"
 #include "replica-snapshot-builder.h"
+#include "replica-wire.h"
 #include "syn-error.h"
 
 static GBytes *
@@ -50,8 +51,20 @@ kept_doubles (SynEventBatch *batch, ReplicaSnapshot *snapshot, GError **error)
   return TRUE;
 }
 
-GBytes *
-syn_event_codec_encode (SynEventBatch *batch, GError **error)
+/* Only the head says anything of the numbering. */
+static GBytes *
+number_form (SynEventBatch *batch, GBytes *form)
+{
+  ReplicaWireSnapshot *head = (ReplicaWireSnapshot *) g_bytes_get_data (form, NULL);
+
+  head->epoch = syn_event_batch_get_epoch (batch);
+  head->serial = syn_event_batch_get_first_sequence (batch);
+  head->time_us = syn_event_batch_get_arrival_us (batch);
+  return g_bytes_ref (form);
+}
+
+static GBytes *
+lay_out (SynEventBatch *batch, GError **error)
 {
   const SynSourceSpec *source = syn_event_batch_get_source (batch);
   const ReplicaColumn *const *columns = syn_event_batch_get_columns (batch);
@@ -73,6 +86,14 @@ syn_event_codec_encode (SynEventBatch *batch, GError **error)
   if (!kept_doubles (batch, snapshot, error))
     return NULL;
   return g_bytes_ref (replica_snapshot_get_bytes (snapshot));
+}
+
+GBytes *
+syn_event_codec_encode (SynEventBatch *batch, GError **error)
+{
+  if (syn_event_batch_get_form (batch) != NULL)
+    return number_form (batch, syn_event_batch_get_form (batch));
+  return lay_out (batch, error);
 }
 
 /* ---- back ---- */
@@ -166,24 +187,19 @@ read_snapshot (const SynSourceSpec *source, GBytes *bytes, GError **error)
 }
 
 SynEventBatch *
-syn_event_codec_decode (const SynSourceSpec *source, GBytes *bytes, GError **error)
+syn_event_codec_wrap (const SynSourceSpec *source, ReplicaSnapshot *snapshot, const ReplicaColumn *const *found)
 {
-  g_autoptr (ReplicaSnapshot) snapshot = read_snapshot (source, bytes, error);
-  g_autofree const ReplicaColumn **found = g_new (const ReplicaColumn *, source->n_fields);
   g_autofree ReplicaColumn *columns = g_new0 (ReplicaColumn, source->n_fields);
+  guint n_events = replica_snapshot_get_n_rows (snapshot);
   gboolean some_missing = FALSE;
   SynEventBatch *batch;
-  ReplicaToken token;
-  guint n_events;
+  gsize zeros_size;
   Kept *kept;
 
-  if (snapshot == NULL || !find_columns (source, snapshot, found, error))
-    return NULL;
-  n_events = replica_snapshot_get_n_rows (snapshot);
-  token = replica_snapshot_get_token (snapshot);
   for (guint i = 0; i < source->n_fields; i++)
     some_missing = some_missing || found[i] == NULL;
-  kept = g_malloc0 (sizeof (Kept) + (some_missing ? n_events * sizeof (gint64) : 0));
+  zeros_size = some_missing ? n_events * sizeof (gint64) : 0;
+  kept = g_malloc0 (sizeof (Kept) + zeros_size);
   for (guint i = 0; i < source->n_fields; i++)
     {
       const SynFieldSpec *field = &source->fields[i];
@@ -199,17 +215,32 @@ syn_event_codec_decode (const SynSourceSpec *source, GBytes *bytes, GError **err
         };
       columns[i].name = field->name;
     }
-  kept->snapshot = g_steal_pointer (&snapshot);
-  batch = syn_event_batch_new_from_columns (source, n_events, columns,
-                                            g_bytes_get_size (bytes) + (some_missing ? n_events * sizeof (gint64) : 0), kept, kept_free);
-  if (replica_snapshot_get_n_frontier (kept->snapshot) > 0)
+  kept->snapshot = replica_snapshot_ref (snapshot);
+  batch = syn_event_batch_new_from_columns (source, n_events, columns, g_bytes_get_size (replica_snapshot_get_bytes (snapshot)) + zeros_size, kept,
+                                            kept_free);
+  if (replica_snapshot_get_n_frontier (snapshot) > 0)
     {
       guint64 number;
-      const char *producer = replica_snapshot_get_frontier (kept->snapshot, 0, &number);
+      const char *producer = replica_snapshot_get_frontier (snapshot, 0, &number);
 
       syn_event_batch_set_producer (batch, producer, number);
     }
+  return batch;
+}
+
+SynEventBatch *
+syn_event_codec_decode (const SynSourceSpec *source, GBytes *bytes, GError **error)
+{
+  g_autoptr (ReplicaSnapshot) snapshot = read_snapshot (source, bytes, error);
+  g_autofree const ReplicaColumn **found = g_new (const ReplicaColumn *, source->n_fields);
+  SynEventBatch *batch;
+  ReplicaToken token;
+
+  if (snapshot == NULL || !find_columns (source, snapshot, found, error))
+    return NULL;
+  batch = syn_event_codec_wrap (source, snapshot, found);
+  token = replica_snapshot_get_token (snapshot);
   syn_event_batch_set_epoch (batch, token.epoch);
-  syn_event_batch_set_first_sequence (batch, token.serial, replica_snapshot_get_time_us (kept->snapshot));
+  syn_event_batch_set_first_sequence (batch, token.serial, replica_snapshot_get_time_us (snapshot));
   return batch;
 }

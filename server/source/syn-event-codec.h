@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "replica-snapshot.h"
 #include "syn-event-batch.h"
 
 /* The bytes of a batch of events, as the journal keeps them: a snapshot's wire form (docs/protocol.md), whose path is the source's name,
@@ -9,11 +10,15 @@
 
 G_BEGIN_DECLS
 
-/* Errors name the source: TOO_LARGE (REPLICA_SNAPSHOT_MAX_BYTES), INVALID (a double that is no finite number: it would not come back). */
+/* Those that the batch has already (syn_event_batch_get_form()) get its numbering, and no copy is made.
+ * Errors name the source: TOO_LARGE (REPLICA_SNAPSHOT_MAX_BYTES), INVALID (a double that is no finite number: it would not come back). */
 GBytes *syn_event_codec_encode (SynEventBatch *batch, GError **error);
 /* Checks all of @bytes, and copies nothing: the batch keeps @bytes. Fields are found by their names: one that was not there then is null in
  * all events, one that the source no longer has is left out. @source outlives the batch. Errors name the source: INVALID (a field that has
  * another type now: also the field and both types), INTERNAL (not the bytes of a batch of this source). */
 SynEventBatch *syn_event_codec_decode (const SynSourceSpec *source, GBytes *bytes, GError **error);
+/* The batch that @snapshot's columns are: @columns has one for each of @source's fields, of its type and width; NULL: the field is null in all events.
+ * The batch keeps @snapshot, and has its producer if it names one; its numbering is the caller's business. */
+SynEventBatch *syn_event_codec_wrap (const SynSourceSpec *source, ReplicaSnapshot *snapshot, const ReplicaColumn *const *columns);
 
 G_END_DECLS

@@ -25,6 +25,14 @@ struct _SynProducers {
   GQueue order;        /* of Producer: the one that was silent for longest first */
 };
 
+gboolean
+syn_producer_is_name (const char *text)
+{
+  gsize length = strspn (text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-");
+
+  return length > 0 && length <= SYN_MAX_PRODUCER_BYTES && text[length] == '\0';
+}
+
 static void
 producer_free (gpointer data)
 {

@@ -24,6 +24,9 @@ typedef struct {
   guint64 sequence; /* of its last event */
 } SynAcknowledgement;
 
+/* 1 to SYN_MAX_PRODUCER_BYTES letters, digits or . _ : - */
+gboolean syn_producer_is_name (const char *text);
+
 SynProducers *syn_producers_new (void);
 void syn_producers_free (SynProducers *self);
 /* @ack: KNOWN: the acknowledgement; TOO_OLD, TOO_NEW: number is that of the last one taken. */

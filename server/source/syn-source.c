@@ -13,6 +13,7 @@
 #define G_LOG_DOMAIN "synoptic-source"
 
 #include "syn-source-private.h"
+#include "syn-batch-reader.h"
 #include "syn-event-reader-private.h"
 #include "syn-error.h"
 #include "syn-limits.h"
@@ -264,12 +265,12 @@ syn_source_answer (SynMessage *message, SynPublished *published)
 
 /* A request that its producer has numbered. TRUE: it is the next one. FALSE: it has been answered, or will be. */
 static gboolean
-is_next_request (SynSource *self, const SynPublish *publish, SynMessage *message)
+is_next_request (SynSource *self, const char *producer, guint64 number, SynMessage *message)
 {
   SynAcknowledgement ack;
   SynPublished *published;
 
-  switch (syn_producers_judge (self->producers, publish->producer, publish->number, &ack))
+  switch (syn_producers_judge (self->producers, producer, number, &ack))
     {
     case SYN_REQUEST_NEXT:
       return TRUE;
@@ -282,20 +283,20 @@ is_next_request (SynSource *self, const SynPublish *publish, SynMessage *message
       break;
     case SYN_REQUEST_PENDING:
       syn_metric_add (self->lane, repeated_metric, 1);
-      syn_source_durable_wait (self, publish->producer, publish->number, message);
+      syn_source_durable_wait (self, producer, number, message);
       break;
     case SYN_REQUEST_TOO_OLD:
       syn_metric_add (self->lane, refused_metric, 1);
       fail (message, SYN_ERROR_CONFLICT,
             "producer \"%s\": request %" G_GUINT64_FORMAT " was taken before; the last one taken is %" G_GUINT64_FORMAT
             ", and only of the last %u the answer is known",
-            publish->producer, publish->number, ack.number, SYN_PRODUCER_WINDOW);
+            producer, number, ack.number, SYN_PRODUCER_WINDOW);
       break;
     case SYN_REQUEST_TOO_NEW:
       syn_metric_add (self->lane, refused_metric, 1);
       fail (message, SYN_ERROR_CONFLICT,
             "producer \"%s\": request %" G_GUINT64_FORMAT " came before the one that it follows; the last one taken is %" G_GUINT64_FORMAT,
-            publish->producer, publish->number, ack.number);
+            producer, number, ack.number);
       break;
     }
   return FALSE;
@@ -315,54 +316,82 @@ is_open (SynSource *self, GError **error)
 
 /* What was read counts: now, or when it is in the journal. */
 static void
-accept (SynSource *self, const SynPublish *publish, SynEventBatch *batch, SynMessage *message)
+accept (SynSource *self, SynEventBatch *batch, SynMessage *message)
 {
   SynPublished *published;
+  SynAcknowledgement ack;
+  const char *producer = syn_event_batch_get_producer (batch, &ack.number);
 
-  if (publish->producer != NULL)
-    syn_event_batch_set_producer (batch, publish->producer, publish->number);
   if (self->durable != NULL)
     {
       syn_source_durable_publish (self, batch, message);
       return;
     }
   published = g_new0 (SynPublished, 1);
-  published->accepted = syn_event_batch_get_n_events (batch);
+  ack.accepted = published->accepted = syn_event_batch_get_n_events (batch);
+  ack.sequence = published->sequence = self->sequence + published->accepted;
+  if (producer != NULL)
+    syn_producers_acknowledge (self->producers, producer, &ack);
   syn_source_deliver (self, batch);
-  published->sequence = self->sequence;
-  if (publish->producer != NULL)
-    {
-      const SynAcknowledgement ack = { publish->number, published->accepted, published->sequence };
-
-      syn_producers_acknowledge (self->producers, publish->producer, &ack);
-    }
   syn_source_answer (message, published);
 }
 
+/* The answer to what had no event, or (with @published->error) cannot be read. Takes @published. */
 static void
-receive_publish (SynSource *self, SynMessage *message)
+answer_without_events (SynSource *self, SynPublished *published, SynMessage *message)
+{
+  if (published->error != NULL)
+    syn_metric_add (self->lane, refused_metric, 1);
+  else
+    memset (&published->place, 0, sizeof published->place);
+  published->sequence = self->sequence;
+  syn_source_answer (message, published);
+}
+
+/* Whether a request may be read, and its number, if it has one, says that it is to be. FALSE: it is answered, or will be. */
+static gboolean
+is_wanted (SynSource *self, const char *producer, guint64 number, SynMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (producer != NULL && (self->durable == NULL || syn_source_durable_is_scanned (self)) && !is_next_request (self, producer, number, message))
+    return FALSE;
+  if (is_open (self, &error))
+    return TRUE;
+  syn_metric_add (self->lane, refused_metric, 1);
+  syn_message_fail (message, error);
+  return FALSE;
+}
+
+/* Who laid his events out himself named himself among them. */
+static void
+receive_batch (SynSource *self, SynMessage *message)
 {
   const SynPublish *publish = syn_message_get_payload (message);
-  g_autoptr (GError) error = NULL;
-  SynPublished *published;
+  g_autoptr (SynEventBatch) batch = NULL;
+  g_autoptr (SynPublished) published = g_new0 (SynPublished, 1);
+  const char *producer;
+  guint64 number;
+
+  if (!syn_batch_reader_read (self->spec, publish->body, &batch, &published->place, &published->error) || batch == NULL)
+    {
+      answer_without_events (self, g_steal_pointer (&published), message);
+      return;
+    }
+  producer = syn_event_batch_get_producer (batch, &number);
+  if (is_wanted (self, producer, number, message))
+    accept (self, g_steal_pointer (&batch), message);
+}
+
+static void
+receive_text (SynSource *self, SynMessage *message)
+{
+  const SynPublish *publish = syn_message_get_payload (message);
+  g_autoptr (SynPublished) published = g_new0 (SynPublished, 1);
   SynEventBatch *batch;
 
-  if (self->spec->kind != SYN_SOURCE_HTTP)
-    {
-      syn_metric_add (self->lane, refused_metric, 1);
-      fail (message, SYN_ERROR_INVALID,
-            "source \"%s\" is not of kind \"http\": nothing can be published to it", self->spec->name);
-      return;
-    }
-  if (publish->producer != NULL && (self->durable == NULL || syn_source_durable_is_scanned (self)) && !is_next_request (self, publish, message))
+  if (!is_wanted (self, publish->producer, publish->number, message))
     return;
-  if (!is_open (self, &error))
-    {
-      syn_metric_add (self->lane, refused_metric, 1);
-      syn_message_fail (message, error);
-      return;
-    }
-
   if (g_bytes_get_size (publish->body) > SYN_MAX_BODY_BYTES) /* the front stops earlier */
     {
       syn_metric_add (self->lane, refused_metric, 1);
@@ -370,26 +399,34 @@ receive_publish (SynSource *self, SynMessage *message)
             g_bytes_get_size (publish->body), SYN_MAX_BODY_BYTES);
       return;
     }
-
-  published = g_new0 (SynPublished, 1);
   if (!read_body (self, publish, &published->place, &published->error))
-    {
-      syn_event_builder_reset (self->builder);
-      syn_metric_add (self->lane, refused_metric, 1);
-      published->sequence = self->sequence;
-      syn_source_answer (message, published);
-      return;
-    }
-  memset (&published->place, 0, sizeof published->place);
+    syn_event_builder_reset (self->builder);
   batch = syn_event_builder_take (self->builder);
-  if (batch != NULL)
+  if (batch == NULL)
     {
-      syn_published_free (published);
-      accept (self, publish, batch, message);
+      answer_without_events (self, g_steal_pointer (&published), message);
       return;
     }
-  published->sequence = self->sequence;
-  syn_source_answer (message, published);
+  if (publish->producer != NULL)
+    syn_event_batch_set_producer (batch, publish->producer, publish->number);
+  accept (self, batch, message);
+}
+
+static void
+receive_publish (SynSource *self, SynMessage *message)
+{
+  const SynPublish *publish = syn_message_get_payload (message);
+
+  if (self->spec->kind != SYN_SOURCE_HTTP)
+    {
+      syn_metric_add (self->lane, refused_metric, 1);
+      fail (message, SYN_ERROR_INVALID,
+            "source \"%s\" is not of kind \"http\": nothing can be published to it", self->spec->name);
+    }
+  else if (publish->is_batch)
+    receive_batch (self, message);
+  else
+    receive_text (self, message);
 }
 
 static void

@@ -21,6 +21,8 @@ typedef enum {
 typedef struct {
   GBytes *body;
   SynFormat format;
+  gboolean is_batch;      /* @body is a batch in the form of syn-batch-reader.h, and nobody else's memory: it may be written to. It names its producer
+                           * by itself, and @format does not count */
   gboolean wants_receipt; /* by a grain: the reply is a SynReceipt, and an invalid body a failed call, with its place in the message */
   char *producer; /* (owned) (nullable): who numbers his requests, so that one that comes twice counts once */
   guint64 number; /* of the request, from 1 */
@@ -48,6 +50,8 @@ typedef struct {
 void syn_publish_free (SynPublish *publish);
 void syn_published_free (SynPublished *published);
 void syn_source_status_free (SynSourceStatus *status);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SynPublished, syn_published_free)
 
 /* Registers the grain type and keeps one grain per source of the catalog. */
 void syn_sources_register (SynSilo *silo, SynCatalog *catalog);

@@ -7,8 +7,6 @@
 #include "syn-value-reader.h"
 #include "syn-limits.h"
 
-#define MIN_TIME_US G_GINT64_CONSTANT (-62135596800000000) /* 0001-01-01T00:00:00Z */
-#define MAX_TIME_US G_GINT64_CONSTANT (253402300799999999) /* 9999-12-31T23:59:59.999999Z */
 
 static const char *
 unit_name (const SynFieldSpec *field)
@@ -139,7 +137,7 @@ syn_read_unit_time (const char *text, gsize length, gint64 num, gint64 den, gint
     return REPLICA_READ_RANGE;
   result = negative ? -(__int128) quotient - sticky : (__int128) quotient;
   result += epoch_us;
-  if (result < MIN_TIME_US || result > MAX_TIME_US)
+  if (result < SYN_MIN_TIME_US || result > SYN_MAX_TIME_US)
     return REPLICA_READ_RANGE;
   *time_us = (gint64) result;
   return REPLICA_READ_OK;

@@ -14,6 +14,10 @@
 
 G_BEGIN_DECLS
 
+/* The times that an event may have. */
+#define SYN_MIN_TIME_US G_GINT64_CONSTANT (-62135596800000000) /* 0001-01-01T00:00:00Z */
+#define SYN_MAX_TIME_US G_GINT64_CONSTANT (253402300799999999) /* 9999-12-31T23:59:59.999999Z */
+
 /* The day of the last timestamp: most events share it with the one before. */
 typedef struct
 {

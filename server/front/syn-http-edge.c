@@ -46,7 +46,8 @@ struct _Waiting {
 
 typedef struct {
   SynHttpRequest request; /* first */
-  gsize counted;          /* in http->upload_bytes */
+  SynUploads *uploads;    /* (owned) */
+  gsize counted;          /* in @uploads */
 } Forward;
 
 typedef struct {
@@ -271,10 +272,9 @@ forwarded (const SynUpstreamAnswer *answer, const GError *error, gpointer user_d
   else if (syn_http_request_is_alive (&self->request))
     syn_http_respond_error (self->request.msg, syn_http_error_code (error), error->message, SYN_RETRY_MS, NULL);
   if (http != NULL)
-    {
-      http->upload_bytes -= self->counted;
-      count_request (http->edge, error);
-    }
+    count_request (http->edge, error);
+  syn_uploads_give_back (self->uploads, self->counted);
+  syn_uploads_unref (self->uploads);
   syn_http_request_unpark (&self->request);
   g_free (self);
 }
@@ -292,6 +292,7 @@ syn_http_edge_publish (SynHttp *http, SoupServerMessage *msg, GBytes *body, gsiz
   request->producer = g_strdup (soup_message_headers_get_one (headers, "Synoptic-Producer"));
   request->sequence = g_strdup (soup_message_headers_get_one (headers, "Synoptic-Sequence"));
   request->body = g_bytes_ref (body);
+  self->uploads = syn_uploads_ref (http->uploads);
   self->counted = counted;
   syn_http_request_park (&self->request, http, msg);
   syn_upstream_ask (http->edge->upstream, http->lane, request, forwarded, self);

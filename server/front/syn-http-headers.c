@@ -335,11 +335,3 @@ syn_http_parse_request_number (const char *text, guint64 *number)
 {
   return g_ascii_isdigit (text[0]) && g_ascii_string_to_unsigned (text, 10, 1, G_MAXINT64, number, NULL);
 }
-
-gboolean
-syn_http_is_producer (const char *text)
-{
-  gsize length = strspn (text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-");
-
-  return length > 0 && length <= SYN_MAX_PRODUCER_BYTES && text[length] == '\0';
-}

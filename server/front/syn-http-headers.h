@@ -49,8 +49,6 @@ gboolean syn_http_parse_content_type (const char *text, SynFormat *format);
 
 /* The number of a request in Synoptic-Sequence: digits, from 1 to 2⁶³ − 1. */
 gboolean syn_http_parse_request_number (const char *text, guint64 *number);
-/* What names a producer in Synoptic-Producer: 1 to SYN_MAX_PRODUCER_BYTES letters, digits, '.', '_', ':' and '-' of ASCII. */
-gboolean syn_http_is_producer (const char *text);
 
 /* Whether a page from @origin may publish here and connect: its host is loopback. (The server's own name is, too: see
  * syn_http_host_is_allowed().) */

@@ -12,6 +12,7 @@
 #include "syn-journal.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "syn-uploads.h"
 
 /* What the handlers of the resources share. Front lane. */
 
@@ -31,9 +32,8 @@ struct _SynHttp
   SynHttpConns *conns; /* (owned) */
   SynDoor *door;       /* (owned) */
   SynHttpRequest *parked;
-  gsize max_upload_bytes;
+  SynUploads *uploads; /* (owned) */
   guint max_web_sockets;
-  gsize upload_bytes; /* bodies being received */
   guint next_lane;    /* for the next connection that a lane serves */
   guint n_lists;      /* of connections, being made */
   gboolean ready, draining;

@@ -8,8 +8,8 @@
 #include "syn-http-private.h"
 
 #include <string.h>
+#include "syn-producers.h"
 #include "syn-source.h"
-#include "syn-suggest.h"
 
 #define PUBLISH_TIMEOUT_MS 30000
 #define RESERVE_BYTES (1u << 20) /* set aside for a body by what it says of its length */
@@ -18,8 +18,9 @@
 typedef struct
 {
   SynHttp *http;
-  GByteArray *bytes; /* (owned) (nullable): NULL once it is handed on */
-  gsize counted;     /* in http->upload_bytes */
+  SynUploads *uploads; /* (owned) */
+  GByteArray *bytes;   /* (owned) (nullable): NULL once it is handed on */
+  gsize counted;       /* in @uploads */
   SynFormat format;
   char *key;         /* (owned): the source's name */
   char *producer;    /* (owned) (nullable) */
@@ -30,7 +31,8 @@ typedef struct
 {
   SynHttpRequest request; /* first */
   char *key;              /* (owned): outlives the call */
-  gsize counted;          /* in http->upload_bytes: until the source has read it */
+  SynUploads *uploads;    /* (owned) */
+  gsize counted;          /* in @uploads: until the source has read it */
 } Publish;
 
 static const char upload_key[] = "syn-upload";
@@ -40,7 +42,8 @@ upload_free (gpointer data)
 {
   Upload *self = data;
 
-  self->http->upload_bytes -= self->counted;
+  syn_uploads_give_back (self->uploads, self->counted);
+  syn_uploads_unref (self->uploads);
   g_clear_pointer (&self->bytes, g_byte_array_unref);
   g_free (self->key);
   g_free (self->producer);
@@ -62,12 +65,11 @@ got_chunk (SoupServerMessage *msg, GBytes *chunk, gpointer user_data)
       syn_http_cut_off (self->http, msg, SYN_ERROR_TOO_LARGE, message);
       return;
     }
-  if (self->http->upload_bytes + length > self->http->max_upload_bytes)
+  if (!syn_uploads_take (self->uploads, length))
     {
       syn_http_cut_off (self->http, msg, SYN_ERROR_OVERLOADED, "too much is being published at once");
       return;
     }
-  self->http->upload_bytes += length;
   self->counted += length;
   g_byte_array_append (self->bytes, data, (guint) length);
 }
@@ -78,6 +80,7 @@ await_body (SynHttp *http, SoupServerMessage *msg, goffset length)
   Upload *upload = g_new0 (Upload, 1);
 
   upload->http = http;
+  upload->uploads = syn_uploads_ref (http->uploads);
   upload->bytes = g_byte_array_sized_new ((guint) CLAMP (length, 0, (goffset) RESERVE_BYTES));
   g_object_set_data_full (G_OBJECT (msg), upload_key, upload, upload_free);
   g_signal_connect (msg, "got-chunk", G_CALLBACK (got_chunk), upload);
@@ -95,26 +98,11 @@ check_producer (SoupMessageHeaders *headers, const char **producer, guint64 *num
     return "Synoptic-Producer and Synoptic-Sequence come together";
   if (*producer == NULL)
     return NULL;
-  if (!syn_http_is_producer (*producer))
+  if (!syn_producer_is_name (*producer))
     return "Synoptic-Producer: expected 1 to " G_STRINGIFY (SYN_MAX_PRODUCER_BYTES) " letters, digits or . _ : -";
   if (!syn_http_parse_request_number (text, number))
     return "Synoptic-Sequence: expected the number of the request, from 1, one more with each";
   return NULL;
-}
-
-/* The nearest source that takes events, or else where all are listed. */
-static char *
-describe_unknown (SynCatalog *catalog, const char *name)
-{
-  g_autofree char *near = NULL;
-  SynSuggest suggest;
-
-  syn_suggest_init (&suggest, name);
-  for (guint i = 0; i < syn_catalog_get_n_sources (catalog); i++)
-    if (syn_catalog_get_source (catalog, i)->kind == SYN_SOURCE_HTTP)
-      syn_suggest_add (&suggest, syn_catalog_get_source (catalog, i)->name);
-  near = syn_suggest_dup_text (&suggest);
-  return g_strdup_printf ("there is no source \"%.200s\"%s", name, near[0] != '\0' ? near : "; GET /v1/sources lists them");
 }
 
 void
@@ -124,7 +112,7 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
   const char *origin = soup_message_headers_get_one (headers, "Origin");
   const char *coding = soup_message_headers_get_list (headers, "Content-Encoding");
   g_autofree char *name = g_uri_unescape_string (rest, NULL);
-  g_autofree char *message = NULL;
+  g_autoptr (GError) error = NULL;
   goffset length = soup_message_headers_get_content_length (headers);
   Upload *upload;
   SynFormat format;
@@ -142,19 +130,9 @@ syn_http_publish_head (SynHttp *http, SoupServerMessage *msg, const char *rest)
       await_body (http, msg, length);
       return;
     }
-  if (name == NULL || syn_catalog_find_source (http->catalog, name) == NULL)
+  if (!syn_uploads_check_source (http->uploads, name != NULL ? name : rest, &error))
     {
-      message = describe_unknown (http->catalog, name != NULL ? name : rest);
-      syn_http_respond_error (msg, SYN_ERROR_NOT_FOUND, message, 0, NULL);
-      return;
-    }
-  if (syn_catalog_find_source (http->catalog, name)->kind != SYN_SOURCE_HTTP)
-    {
-      message = g_strdup_printf (
-          "nothing can be published to \"%s\": its events come from elsewhere (only sources of kind http are "
-          "published to)",
-          name);
-      syn_http_respond_error (msg, SYN_ERROR_INVALID, message, 0, NULL);
+      syn_http_respond_error (msg, error->code, error->message, 0, NULL);
       return;
     }
   if (!syn_http_parse_content_type (soup_message_headers_get_one (headers, "Content-Type"), &format))
@@ -212,8 +190,8 @@ published (gpointer payload, const GError *error, gpointer user_data)
         }
     }
   g_clear_pointer (&answer, syn_published_free);
-  if (self->request.http != NULL)
-    self->request.http->upload_bytes -= self->counted;
+  syn_uploads_give_back (self->uploads, self->counted);
+  syn_uploads_unref (self->uploads);
   syn_http_request_unpark (&self->request);
   g_free (self->key);
   g_free (self);
@@ -230,6 +208,7 @@ syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
   Upload *upload = g_object_get_data (G_OBJECT (msg), upload_key);
   g_autoptr (GBytes) body = g_byte_array_free_to_bytes (g_steal_pointer (&upload->bytes));
+  g_autoptr (SynUploads) uploads = syn_uploads_ref (upload->uploads);
   gsize counted = upload->counted;
   SynPublish *publish;
   Publish *self;
@@ -250,6 +229,7 @@ syn_http_publish (SynHttp *http, SoupServerMessage *msg, const char *rest)
   publish->number = upload->number;
   self = g_new0 (Publish, 1);
   self->key = g_steal_pointer (&upload->key);
+  self->uploads = g_steal_pointer (&uploads);
   self->counted = counted;
   g_object_set_data (G_OBJECT (msg), upload_key,
                      NULL); /* the message may outlive the front, which an upload must not */

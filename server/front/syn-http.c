@@ -243,7 +243,7 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
   self->catalog = syn_catalog_ref (catalog);
   self->lane = syn_silo_get_front_lane (silo);
   self->keep_alive_fd = -1;
-  self->max_upload_bytes = SYN_MAX_UPLOAD_BYTES;
+  self->uploads = syn_uploads_new (catalog, SYN_MAX_UPLOAD_BYTES);
   self->max_web_sockets = SYN_MAX_CONNECTIONS;
   self->connections =
       syn_metric_register (SYN_METRIC_COUNTER, "http_connections_total", "Connections accepted.");
@@ -254,6 +254,8 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
                                        "Connections closed unserved, for a limit was reached.");
   syn_ws_register_metrics ();
   self->edge = syn_http_edge_new (self);
+  if (self->edge != NULL)
+    syn_uploads_set_is_edge (self->uploads);
   syn_plain_register_metrics ();
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));
   self->conns = syn_http_conns_new (self->lane);
@@ -303,6 +305,7 @@ syn_http_free (SynHttp *self)
   if (self->keep_alive_fd >= 0)
     close (self->keep_alive_fd);
   g_main_context_pop_thread_default (syn_lane_get_context (self->lane));
+  syn_uploads_unref (self->uploads);
   syn_catalog_unref (self->catalog);
   g_free (self);
 }
@@ -316,7 +319,7 @@ syn_http_set_ready (SynHttp *self, gboolean ready)
 void
 syn_http_set_limits (SynHttp *self, gsize max_upload_bytes, guint max_web_sockets)
 {
-  self->max_upload_bytes = max_upload_bytes;
+  syn_uploads_set_max (self->uploads, max_upload_bytes);
   self->max_web_sockets = max_web_sockets;
 }
 

@@ -21,9 +21,12 @@ G_BEGIN_DECLS
 enum {
   REPLICA_WIRE_POLL = 0x01,      /* client → server */
   REPLICA_WIRE_WITHDRAW = 0x02,  /* client → server: forget this view and its outstanding poll */
+  REPLICA_WIRE_PUBLISH = 0x10,   /* client → server: a batch of events */
   REPLICA_WIRE_SNAPSHOT = 0x81,  /* server → client: the answers to a poll */
   REPLICA_WIRE_UNCHANGED = 0x82,
   REPLICA_WIRE_ERROR = 0x83,
+  REPLICA_WIRE_PUBLISHED = 0x90, /* server → client: the answers to a batch */
+  REPLICA_WIRE_REFUSED = 0x91,
 };
 
 /* Which forms the client reads. Full must be set; other bits are reserved. */
@@ -86,11 +89,45 @@ typedef struct {
   /* then the message, UTF-8 */
 } ReplicaWireErrorHead;
 
+/* A batch of events has the layout of a snapshot: see docs/protocol.md. */
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_PUBLISH */
+  guint8 reserved0[3];
+  guint32 request;     /* chosen by the client, any number: the answer has it */
+  guint32 batch_bytes;
+  guint32 reserved1;
+  /* then the batch */
+} ReplicaWirePublish;
+
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_PUBLISHED */
+  guint8 reserved[3];
+  guint32 request;
+  guint64 accepted; /* events */
+  guint64 sequence; /* of the last event */
+} ReplicaWirePublished;
+
+typedef struct {
+  guint8 type; /* REPLICA_WIRE_REFUSED */
+  guint8 reserved0;
+  guint16 code;     /* ReplicaError */
+  guint32 request;
+  guint32 retry_ms; /* 0: no use to send the same again */
+  guint32 event;    /* of the batch, from 1; 0: not known */
+  guint32 field_bytes;
+  guint32 message_bytes;
+  guint64 reserved1;
+  /* then the field's name (0 bytes: not known) and the message, both UTF-8 */
+} ReplicaWireRefusedHead;
+
 G_STATIC_ASSERT (sizeof (ReplicaWirePoll) == 32);
 G_STATIC_ASSERT (sizeof (ReplicaWireWithdraw) == 8);
 G_STATIC_ASSERT (sizeof (ReplicaWireSnapshotHead) == 16);
 G_STATIC_ASSERT (sizeof (ReplicaWireUnchanged) == 24);
 G_STATIC_ASSERT (sizeof (ReplicaWireErrorHead) == 16);
+G_STATIC_ASSERT (sizeof (ReplicaWirePublish) == 16);
+G_STATIC_ASSERT (sizeof (ReplicaWirePublished) == 24);
+G_STATIC_ASSERT (sizeof (ReplicaWireRefusedHead) == 32);
 
 /* ---- the layout of a snapshot; every offset counts from its first byte and is 8-aligned ---- */
 

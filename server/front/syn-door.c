@@ -63,7 +63,7 @@ upgrade (SynDoor *self, int fd, const SynPlainRequest *request, const char *rest
   /* Nothing was sent to it yet: its socket has room, or it is broken. */
   if (send (fd, head->str, head->len, MSG_NOSIGNAL | MSG_DONTWAIT) == (gssize) head->len)
     syn_ws_lane_give (next_lane (http), fd, rest_bytes > 0 ? g_bytes_new (rest, rest_bytes) : NULL,
-                      syn_plain_span_to_text (request->agent, agent));
+                      syn_plain_span_to_text (request->agent, agent), http->uploads);
   else
     close (fd);
   g_string_free (head, TRUE);

@@ -5,7 +5,8 @@
  * ask for more, so that what is queued for it is one answer, without a count. (Of polls that are parked already
  * an answer without a snapshot may come behind it, one each; snapshots wait for their turn: syn-ws-view.c.) An idle connection owns no buffer: bytes are
  * read into the lane's scratch, sent from the snapshot's own memory, and only what is left over of either is
- * kept.
+ * kept. What publishes may be long: it is received where it stays. With as many publications out as a connection may have, nothing is read
+ * either: the answers come of themselves, and the peer's own buffers tell him to wait.
  *
  * Rejected: reading on while writing (needs a queue per connection with a limit of its own, and a policy for
  * when it is full). */
@@ -29,6 +30,13 @@ set_interest (SynWsConn *self, guint32 events)
   struct epoll_event event = { .events = events | EPOLLRDHUP, .data.ptr = self };
 
   epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_MOD, self->fd, &event);
+}
+
+/* Nothing is read before something that was published has its answer. */
+static gboolean
+is_full (const SynWsConn *self)
+{
+  return self->n_publishes >= SYN_MAX_PUBLISHES_PER_CONNECTION || self->end_code != 0;
 }
 
 static void
@@ -198,6 +206,7 @@ syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason)
   if (self->state != SYN_WS_OPEN)
     return;
   syn_ws_conn_cancel_views (self);
+  syn_ws_conn_forget_publishes (self);
   self->state = SYN_WS_CLOSING;
   g_clear_pointer (&self->pending, g_free);
   self->pending_bytes = 0;
@@ -208,11 +217,29 @@ syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason)
 }
 
 void
+syn_ws_conn_end (SynWsConn *self, guint16 code, const char *reason)
+{
+  if (self->n_publishes == 0)
+    {
+      syn_ws_conn_close (self, code, reason);
+      return;
+    }
+  self->end_code = code;
+  self->end_reason = reason;
+  if (self->state == SYN_WS_OPEN && self->out == NULL)
+    {
+      set_interest (self, 0);
+      syn_lane_disarm (self->lane->lane, &self->timer);
+    }
+}
+
+void
 syn_ws_conn_drop (SynWsConn *self)
 {
   if (self->state == SYN_WS_CLOSED)
     return;
   syn_ws_conn_cancel_views (self);
+  syn_ws_conn_forget_publishes (self);
   self->state = SYN_WS_CLOSED;
   syn_lane_disarm (self->lane->lane, &self->timer);
   close (self->fd); /* which takes it out of the epoll set */
@@ -232,6 +259,7 @@ syn_ws_conn_free (SynWsConn *self)
       out_free (out);
     }
   syn_ws_reader_clear (&self->reader);
+  syn_uploads_unref (self->uploads);
   g_free (self->pending);
   g_free (self->agent);
   g_free (self);
@@ -251,7 +279,7 @@ handle_event (SynWsConn *self, const SynWsEvent *event)
     case SYN_WS_MORE:
       return FALSE;
     case SYN_WS_MESSAGE:
-      syn_ws_conn_message (self, event->data, event->length);
+      syn_ws_conn_message (self, event);
       return TRUE;
     case SYN_WS_PING:
       head_bytes = syn_ws_frame_head (pong, SYN_WS_OPCODE_PONG, event->length);
@@ -277,15 +305,17 @@ static void
 process (SynWsConn *self, guint8 *data, gsize length)
 {
   gsize done = 0;
-  gboolean more = TRUE;
+  gboolean more = TRUE, some_whole = FALSE;
 
-  while (more && self->state == SYN_WS_OPEN && self->out == NULL)
+  while (more && self->state == SYN_WS_OPEN && self->out == NULL && !is_full (self))
     {
       SynWsEvent event;
       gsize used;
 
       syn_ws_reader_next (&self->reader, data + done, length - done, REPLICA_WIRE_REQUEST_MAX, &used, &event);
       done += used;
+      syn_ws_conn_count_upload (self);
+      some_whole |= event.kind != SYN_WS_MORE;
       more = handle_event (self, &event);
     }
   if (self->state != SYN_WS_OPEN)
@@ -297,10 +327,15 @@ process (SynWsConn *self, guint8 *data, gsize length)
     }
   if (self->out != NULL)
     return; /* the timer is the answer's */
-  if (self->pending == NULL && !self->reader.in_message)
+  if (is_full (self))
+    set_interest (self, 0);
+  if (is_full (self) || (self->pending == NULL && !self->reader.in_message))
     syn_lane_disarm (self->lane->lane, &self->timer);
-  else if (!syn_timer_is_armed (&self->timer))
+  else if (some_whole || !syn_timer_is_armed (&self->timer) || self->reader.message_bytes >= self->progress + SYN_PUBLISH_PROGRESS_BYTES)
     syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self);
+  else
+    return;
+  self->progress = self->reader.message_bytes;
 }
 
 static void
@@ -310,17 +345,50 @@ process_pending (SynWsConn *self)
   gsize length = self->pending_bytes;
 
   self->pending_bytes = 0;
-  if (length > 0)
-    process (self, data, length);
+  if (length > 0 || self->reader.in_message)
+    process (self, length > 0 ? data : self->lane->scratch, length);
+}
+
+void
+syn_ws_conn_go_on (SynWsConn *self)
+{
+  if (self->state != SYN_WS_OPEN || self->out != NULL || (self->n_publishes != SYN_MAX_PUBLISHES_PER_CONNECTION - 1 && self->end_code == 0))
+    return;
+  if (self->end_code != 0)
+    {
+      if (self->n_publishes == 0)
+        syn_ws_conn_close (self, self->end_code, self->end_reason);
+      return;
+    }
+  process_pending (self);
+  if (self->state == SYN_WS_OPEN && self->out == NULL && !is_full (self))
+    set_interest (self, EPOLLIN);
 }
 
 static void
 read_some (SynWsConn *self)
 {
-  guint8 *scratch = self->lane->scratch;
-  gsize kept = self->pending_bytes;
+  guint8 *scratch = self->lane->scratch, *room = NULL;
+  gsize kept = self->pending_bytes, room_bytes;
   gssize n;
 
+  if (self->state == SYN_WS_OPEN && kept == 0)
+    room = syn_ws_reader_get_room (&self->reader, &room_bytes);
+  if (room != NULL)
+    {
+      n = recv (self->fd, room, room_bytes, MSG_DONTWAIT);
+      self->moved_ms = syn_lane_now_ms (self->lane->lane);
+      if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+      if (n <= 0)
+        {
+          syn_ws_conn_drop (self);
+          return;
+        }
+      syn_ws_reader_put (&self->reader, (gsize) n);
+      process (self, scratch, 0);
+      return;
+    }
   if (self->state == SYN_WS_OPEN && kept > 0)
     memcpy (scratch, self->pending, kept);
   else
@@ -359,15 +427,23 @@ syn_ws_conn_event (SynWsConn *self, guint32 events)
         {
           if (self->state == SYN_WS_CLOSING)
             await_end (self);
+          else if (self->end_code != 0 && self->n_publishes == 0)
+            syn_ws_conn_close (self, self->end_code, self->end_reason);
           else
             {
               process_pending (self);
               if (self->state == SYN_WS_OPEN && self->out == NULL)
-                set_interest (self, EPOLLIN);
+                set_interest (self, is_full (self) ? 0 : EPOLLIN);
               if (self->out == NULL)
                 syn_ws_conn_pay (self);
             }
         }
+      return;
+    }
+  if (self->state == SYN_WS_OPEN && is_full (self))
+    {
+      if (events & EPOLLRDHUP) /* nobody waits for the answers */
+        syn_ws_conn_drop (self);
       return;
     }
   read_some (self);
@@ -385,12 +461,15 @@ syn_ws_conn_feed (SynWsConn *self, GBytes *first)
 }
 
 SynWsConn *
-syn_ws_conn_new (SynWsLane *lane, int fd)
+syn_ws_conn_new (SynWsLane *lane, int fd, SynUploads *uploads)
 {
   SynWsConn *self = g_new0 (SynWsConn, 1);
 
   self->lane = lane;
   self->fd = fd;
   self->began_ms = self->moved_ms = syn_lane_now_ms (lane->lane);
+  self->uploads = uploads;
+  self->reader.large_type = REPLICA_WIRE_PUBLISH;
+  self->reader.large_max = sizeof (ReplicaWirePublish) + SYN_MAX_BODY_BYTES;
   return self;
 }

@@ -125,8 +125,9 @@ typedef struct
 {
   SynParcel parcel;
   int fd;
-  GBytes *first; /* (owned) (nullable) */
-  char *agent;   /* (owned) (nullable): becomes the connection's */
+  GBytes *first;       /* (owned) (nullable) */
+  char *agent;         /* (owned) (nullable): becomes the connection's */
+  SynUploads *uploads; /* (owned): likewise */
 } Arrival;
 
 static void
@@ -134,7 +135,7 @@ arrive (SynLane *lane, SynParcel *parcel)
 {
   Arrival *arrival = (Arrival *) parcel;
   SynWsLane *self = syn_ws_lane_get (lane);
-  SynWsConn *conn = syn_ws_conn_new (self, arrival->fd);
+  SynWsConn *conn = syn_ws_conn_new (self, arrival->fd, arrival->uploads);
   struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn };
 
   conn->agent = g_steal_pointer (&arrival->agent);
@@ -156,7 +157,7 @@ arrive (SynLane *lane, SynParcel *parcel)
 }
 
 void
-syn_ws_lane_give (SynLane *lane, int fd, GBytes *first, const char *agent)
+syn_ws_lane_give (SynLane *lane, int fd, GBytes *first, const char *agent, SynUploads *uploads)
 {
   Arrival *arrival = g_new0 (Arrival, 1);
 
@@ -164,6 +165,7 @@ syn_ws_lane_give (SynLane *lane, int fd, GBytes *first, const char *agent)
   arrival->fd = fd;
   arrival->first = first;
   arrival->agent = agent != NULL ? g_strndup (agent, SYN_CONN_AGENT_MAX) : NULL;
+  arrival->uploads = syn_uploads_ref (uploads);
   syn_lane_post (lane, &arrival->parcel);
 }
 
@@ -208,7 +210,7 @@ drain_here (SynLane *lane, SynParcel *parcel)
       else
         {
           syn_ws_conn_excuse_views (conn);
-          syn_ws_conn_close (conn, SYN_WS_CLOSE_GOING_AWAY, "the silo is going away");
+          syn_ws_conn_end (conn, SYN_WS_CLOSE_GOING_AWAY, "the silo is going away");
         }
     }
   post_drained (self);
@@ -257,6 +259,8 @@ syn_ws_register_metrics (void)
                                       "Polls whose hold ended without news."),
     .errors =
         syn_metric_register (SYN_METRIC_COUNTER, "websocket_errors_total", "Polls answered with an error."),
+    .publishes = syn_metric_register (SYN_METRIC_COUNTER, "websocket_publishes_total",
+                                      "Batches of events that came over WebSockets, refused ones too."),
     .sent_bytes =
         syn_metric_register (SYN_METRIC_COUNTER, "websocket_sent_bytes_total", "Bytes sent to WebSockets."),
     .protocol_errors = syn_metric_register (SYN_METRIC_COUNTER, "websocket_protocol_errors_total",

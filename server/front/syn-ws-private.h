@@ -11,7 +11,7 @@
 #include "syn-ws-lane.h"
 
 /* The WebSocket connections of one lane: what syn-ws-lane.c (the set), syn-ws-conn.c (a connection's life and
- * bytes) and syn-ws-view.c (its polls and answers) share. Everything here is touched by the lane's thread
+ * bytes), syn-ws-view.c (its polls and answers) and syn-ws-publish.c (what it publishes) share. Everything here is touched by the lane's thread
  * only. */
 
 G_BEGIN_DECLS
@@ -22,6 +22,7 @@ typedef struct _SynWsView SynWsView;
 typedef struct _SynWsOut SynWsOut;
 typedef struct _SynWsJob SynWsJob;
 typedef struct _SynWsWalk SynWsWalk;
+typedef struct _SynWsPublish SynWsPublish;
 
 typedef enum
 {
@@ -69,9 +70,16 @@ struct _SynWsConn
   char *agent;              /* (owned) (nullable): what it calls itself */
   gint64 began_ms, moved_ms; /* when a byte last came or went */
   guint64 n_polls, n_snapshots, sent_bytes;
+  SynUploads *uploads;      /* (owned) */
+  SynWsPublish *publishes;  /* not answered yet */
   guint32 pending_bytes;
   guint16 n_owed;   /* of its views */
   guint16 next_owed; /* where the search goes on: no view is passed over for ever */
+  guint32 counted;          /* bytes of a large message that is coming, in @uploads */
+  guint32 progress;         /* bytes of it that had come when its time was last counted from the beginning */
+  const char *end_reason;   /* (nullable) (static) */
+  guint16 end_code;         /* to close with once what was published is answered; 0: it does not end */
+  guint16 n_publishes;
   guint8 state;
 };
 
@@ -104,6 +112,7 @@ typedef struct
 {
   SynMetric connections, polls, snapshots, unchanged, errors, sent_bytes, protocol_errors, stalled;
   SynMetric deltas, deltas_made, delta_bytes, full_bytes, compressed, compressed_bytes, compressions, compression_us;
+  SynMetric publishes;
 } SynWsMetrics;
 extern SynWsMetrics syn_ws_metrics;
 
@@ -119,13 +128,17 @@ void syn_ws_lane_step_over (SynWsLane *self, SynWsConn *conn);
 void syn_ws_lane_end_walks (SynWsLane *self);
 
 /* ---- syn-ws-conn.c ---- */
-SynWsConn *syn_ws_conn_new (SynWsLane *lane, int fd);
+SynWsConn *syn_ws_conn_new (SynWsLane *lane, int fd, SynUploads *uploads); /* takes @uploads */
 void syn_ws_conn_feed (SynWsConn *self, GBytes *first);
 void syn_ws_conn_event (SynWsConn *self, guint32 events);
 /* Queues a frame. Sends at once what the socket takes. */
 void syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes *body);
 /* The closing handshake, from our side or as the answer to the peer's. */
 void syn_ws_conn_close (SynWsConn *self, guint16 code, const char *reason);
+/* The same, after what was published has its answers; nothing more is read. @reason: static. */
+void syn_ws_conn_end (SynWsConn *self, guint16 code, const char *reason);
+/* Some publication was answered: goes on where it stopped for it. */
+void syn_ws_conn_go_on (SynWsConn *self);
 /* At once, without a word. */
 void syn_ws_conn_drop (SynWsConn *self);
 void syn_ws_conn_free (SynWsConn *self); /* dropped before */
@@ -141,7 +154,7 @@ void syn_ws_lane_forget_jobs (SynWsLane *lane);
 /* The form that syn_ws_form_choose() did not have is there. */
 void syn_ws_view_formed (SynWsView *self, const ReplicaForm *form);
 /* A binary message of the client. */
-void syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length);
+void syn_ws_conn_message (SynWsConn *self, const SynWsEvent *event);
 void syn_ws_conn_cancel_views (SynWsConn *self);
 /* How many views, polls that wait, and how far behind. */
 void syn_ws_conn_note_views (SynWsConn *self, SynConnEntry *entry);
@@ -150,5 +163,13 @@ void syn_ws_conn_free_views (SynWsConn *self);
 void syn_ws_conn_pay (SynWsConn *self);
 /* Answers UNAVAILABLE to what is parked. */
 void syn_ws_conn_excuse_views (SynWsConn *self);
+
+/* ---- syn-ws-publish.c ---- */
+/* FALSE: it breaks the protocol. */
+gboolean syn_ws_conn_publish (SynWsConn *self, const SynWsEvent *event);
+/* Counts what is held of a large message that is coming; past what all may hold, it is dropped. */
+void syn_ws_conn_count_upload (SynWsConn *self);
+/* The connection is no more: what it published goes on without it. */
+void syn_ws_conn_forget_publishes (SynWsConn *self);
 
 G_END_DECLS

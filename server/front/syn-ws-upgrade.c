@@ -57,7 +57,7 @@ take_over (SoupServerMessage *msg, gpointer user_data)
   if (fd < 0)
     return;
   syn_ws_lane_give (syn_silo_get_lane (http->silo, http->next_lane++ % syn_silo_get_n_lanes (http->silo)), fd,
-                    g_steal_pointer (&first), agent);
+                    g_steal_pointer (&first), agent, http->uploads);
 }
 
 static void

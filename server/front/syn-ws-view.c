@@ -344,8 +344,10 @@ read_withdraw (SynWsConn *conn, const guint8 *data, gsize length)
 }
 
 void
-syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length)
+syn_ws_conn_message (SynWsConn *self, const SynWsEvent *event)
 {
+  const guint8 *data = event->data;
+  gsize length = event->length;
   const char *wrong = NULL;
 
   if (length == 0)
@@ -357,6 +359,9 @@ syn_ws_conn_message (SynWsConn *self, const guint8 *data, gsize length)
   else if (data[0] == REPLICA_WIRE_WITHDRAW)
     wrong = read_withdraw (self, data, length) ? NULL
                                                : "a withdrawal of another length, or with reserved bits set";
+  else if (data[0] == REPLICA_WIRE_PUBLISH)
+    wrong = syn_ws_conn_publish (self, event) ? NULL
+                                              : "a publication whose fields do not fit its length, or with reserved bits set";
   else
     wrong = "a message of unknown type";
   if (wrong != NULL)

@@ -38,8 +38,9 @@ CATALOG = {
 }
 
 NONE = (0, 0)
-SNAPSHOT, UNCHANGED, ERROR = 0x81, 0x82, 0x83
-INVALID, NOT_FOUND, OVERLOADED, UNAVAILABLE = 1, 2, 3, 4
+SNAPSHOT, UNCHANGED, ERROR, PUBLISHED, REFUSED = 0x81, 0x82, 0x83, 0x90, 0x91
+INVALID, NOT_FOUND, OVERLOADED, UNAVAILABLE, TOO_LARGE, CONFLICT = 1, 2, 3, 4, 6, 9
+BOOL, INT64, DOUBLE, DECIMAL, STRING, TIMESTAMP = 1, 2, 3, 4, 5, 6
 
 
 # ---- synoptic.v1, by the tables of the document ----------------------------------------------------------------------
@@ -51,6 +52,51 @@ def poll(view, path, token=NONE, hold_ms=10000, accept=1):
 
 def withdraw(view):
     return struct.pack("<B3xI", 0x02, view)
+
+
+def batch(source, columns, producer=None, number=0, n_events=None):
+    """§3.4: columns is a list of (name, type, scale, values); None is null."""
+    data = bytearray(64)
+
+    def part(content):
+        """Puts content on the next multiple of 8 and says where."""
+        at = len(data)
+        data.extend(content + bytes(-len(content) % 8))
+        return at
+
+    n_events = len(columns[0][3]) if n_events is None else n_events
+    table = part(bytes(32 * len(columns)))
+    frontier = part(bytes(16 if producer else 0))
+    path = part(source.encode() + b"\0")
+    if producer:
+        struct.pack_into("<IIQ", data, frontier, part(producer.encode() + b"\0"), len(producer), number)
+    for i, (name, kind, scale, values) in enumerate(columns):
+        width = {1: 1, 5: 4}.get(kind, 8)
+        n_dict = offsets = text = 0
+        if kind == 5:
+            words = list(dict.fromkeys("" if value is None else value for value in values))
+            ends, texts = [0], b""
+            for word in words:
+                texts += word.encode() + b"\0"
+                ends.append(len(texts))
+            n_dict, offsets, text = len(words), part(struct.pack(f"<{len(ends)}I", *ends)), part(texts)
+            values = [None if value is None else words.index(value) for value in values]
+            # A null has the code 0, which the dictionary has in any case.
+        form = {1: "?", 3: "d", 5: "I"}.get(kind, "q")
+        name_at = part(name.encode() + b"\0")
+        at = part(struct.pack(f"<{len(values)}{form}", *[0 if value is None else value for value in values]))
+        bits = 0
+        if None in values:
+            mask = sum((value is not None) << row for row, value in enumerate(values))
+            bits = part(mask.to_bytes((len(values) + 7) // 8, "little"))
+        struct.pack_into("<IIBBBBIIIII", data, table + 32 * i, name_at, len(name.encode()), kind, scale, width, 0, at, bits, n_dict, offsets, text)
+    struct.pack_into("<4sHHQQqIIIIIIII", data, 0, b"SYNS", 1, 0, 0, 0, 0, len(data), n_events, len(columns), table, 1 if producer else 0,
+                     frontier, path, len(source.encode()))
+    return bytes(data)
+
+
+def publication(request, content):
+    return struct.pack("<B3xIII", 0x10, request, len(content), 0) + content
 
 
 class Snapshot:
@@ -175,6 +221,13 @@ class Message:
         elif self.kind == UNCHANGED:
             assert len(data) == 24
             self.token = struct.unpack_from("<QQ", data, 8)
+        elif self.kind == PUBLISHED:
+            assert len(data) == 24 and data[1:4] == b"\0\0\0"
+            self.request, self.accepted, self.sequence = struct.unpack_from("<IQQ", data, 4)
+        elif self.kind == REFUSED:
+            reserved, self.code, self.request, self.retry_ms, self.event, field, size, reserved1 = struct.unpack_from("<BHIIIIIQ", data, 1)
+            assert reserved == 0 and reserved1 == 0 and len(data) == 32 + field + size
+            self.field, self.text = data[32:32 + field].decode("utf-8"), data[32 + field:].decode("utf-8")
         else:
             assert self.kind == ERROR, hex(self.kind)
             self.code, _, self.retry_ms, size = struct.unpack_from("<HIII", data, 2)
@@ -654,6 +707,161 @@ class Publish(Case):
             self.assertEqual(publish(self.silo, body).status, 200)
         rows = self.silo.wait_for("market/quotes", lambda rows: sum(row["n"] for row in rows) == 150000)
         self.assertEqual(len(rows), 500)
+
+
+QUOTES = [("symbol", STRING, 0, ["ABC", "XYZ", "ABC"]), ("price", DECIMAL, 4, [11000, None, 20000]), ("size", INT64, 0, [3, 4, 5]),
+          ("weight", DOUBLE, 0, [0.5, None, -0.25]), ("open", BOOL, 0, [True, None, False]),
+          ("time", TIMESTAMP, 0, [1714564800250000, None, 1714564800250001])]
+
+
+def one(name, kind, value, scale=0):
+    """A column of one event, in place of that of QUOTES."""
+    return [column if column[0] != name else (name, kind, scale, [value] * 3) for column in QUOTES]
+
+
+class PublishBatches(Case):
+    """§3.4: events over the WebSocket."""
+
+    async def answer_to(self, socket, request, content):
+        await socket.send(publication(request, content))
+        answer = await socket.receive()
+        self.assertEqual(answer.request, request)
+        return answer
+
+    def test_batches(self):
+        async def run():
+            async with Socket(self.silo) as socket:
+                answer = await self.answer_to(socket, 77, batch("trades", QUOTES))
+                self.assertEqual((answer.kind, answer.accepted, answer.sequence), (PUBLISHED, 3, 3))
+                # Fields in another order, some of them left out; no event at all; among polls.
+                answer = await self.answer_to(socket, 78, batch("trades", [QUOTES[2], QUOTES[0]]))
+                self.assertEqual((answer.kind, answer.accepted, answer.sequence), (PUBLISHED, 3, 6))
+                answer = await self.answer_to(socket, 79, batch("trades", [("size", INT64, 0, [])]))
+                self.assertEqual((answer.kind, answer.accepted, answer.sequence), (PUBLISHED, 0, 6))
+                rows = self.silo.wait_for("market/quotes", lambda rows: sum(row["n"] for row in rows) == 6)
+                await socket.send(poll(1, "market/quotes?sort=symbol"))
+                self.assertEqual((await socket.receive()).snapshot.rows,
+                                 [["ABC", 20000, 16, -0.25, False, 1714564800250001, 4], ["XYZ", None, 8, None, None, None, 2]], rows)
+        self.go(run())
+
+    def test_example(self):
+        """The bytes that the document shows are those of its tables."""
+        text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text("utf-8")
+        lines = text[text.index("A publication, as request 1"):].split("```")[1].strip().split("\n")
+        shown = "".join(line[:80] for line in lines).replace("..", "00")
+        self.assertEqual(bytes.fromhex(shown), publication(1, batch("ticks", [("n", INT64, 0, [7])])))
+
+    def test_refused(self):
+        good = batch("trades", QUOTES)
+        cases = (
+            (batch("trade", QUOTES), NOT_FOUND, 0, "", 'did you mean "trades"'),
+            (batch("market/quotes", QUOTES), NOT_FOUND, 0, "", "market/quotes"),
+            (b"", INVALID, 0, "", "not a batch"),
+            (b"SYNS" + bytes(60), INVALID, 0, "", "not a batch"),
+            (good[:-8], INVALID, 0, "", "not a batch"),
+            (good[:36] + struct.pack("<I", 4) + good[40:], INVALID, 4, "price", "row 3 is null"),
+            (good[:16] + b"\1" + good[17:], INVALID, 0, "", "serial"),
+            (batch("trades", QUOTES + [("prize", INT64, 0, [1, 2, 3])]), INVALID, 0, "prize", 'did you mean "price"'),
+            (batch("trades", one("price", DECIMAL, 1, 3)), INVALID, 0, "price", "expected decimal(4)"),
+            (batch("trades", one("price", INT64, 1)), INVALID, 0, "price", "found int64"),
+            (batch("trades", one("weight", DOUBLE, float("nan"))), INVALID, 1, "weight", "finite"),
+            (batch("trades", one("weight", DOUBLE, float("-inf"))), INVALID, 1, "weight", "finite"),
+            (batch("trades", one("time", TIMESTAMP, 1 << 60)), INVALID, 1, "time", "0001 to 9999"),
+            (batch("trades", one("symbol", STRING, "x" * 65537)), TOO_LARGE, 1, "symbol", "65536"),
+            (batch("trades", QUOTES[:2]).replace(b"ABC\0", b"AB\xff\0"), INVALID, 0, "symbol", "UTF-8"),
+            (batch("trades", QUOTES[:2]).replace(b"ABC\0", b"XYZ\0"), INVALID, 2, "symbol", "same"),
+            (batch("trades", [("open", BOOL, 0, [True] * 1048577)]), TOO_LARGE, 0, "", "1048577 events"),
+            (batch("trades", QUOTES, "me", 0), INVALID, 0, "", "producer"),
+            (batch("trades", QUOTES, "it's me", 1), INVALID, 0, "", "producer"),
+        )
+
+        async def run():
+            async with Socket(self.silo) as socket:
+                for i, (content, code, event, field, part) in enumerate(cases):
+                    with self.subTest(f"{i} {part}"):
+                        answer = await self.answer_to(socket, i, content)
+                        self.assertEqual((answer.kind, answer.code, answer.event, answer.field, answer.retry_ms), (REFUSED, code, event, field, 0),
+                                         answer.text if answer.kind == REFUSED else None)
+                        self.assertIn(part, answer.text)
+                # All or nothing, and the connection is none the worse.
+                answer = await self.answer_to(socket, 99, good)
+                self.assertEqual((answer.kind, answer.sequence), (PUBLISHED, 3))
+        self.go(run())
+
+    def test_numbered(self):
+        async def run():
+            first, second = batch("trades", QUOTES, "me", 41), batch("trades", QUOTES, "me", 42)
+            async with Socket(self.silo) as socket:
+                self.assertEqual((await self.answer_to(socket, 1, first)).sequence, 3)
+                self.assertEqual((await self.answer_to(socket, 2, second)).sequence, 6)
+            async with Socket(self.silo) as socket:
+                again = await self.answer_to(socket, 3, first)
+                self.assertEqual((again.kind, again.accepted, again.sequence), (PUBLISHED, 3, 3))
+                gap = await self.answer_to(socket, 4, batch("trades", QUOTES, "me", 44))
+                self.assertEqual((gap.kind, gap.code), (REFUSED, CONFLICT))
+            # The same numbers as over HTTP.
+            answer = publish(self.silo, "{}", "-H", "Synoptic-Producer: me", "-H", "Synoptic-Sequence: 42")
+            self.assertEqual(answer.json, {"accepted": 3, "sequence": 6})
+        self.go(run())
+
+    def test_many_at_once(self):
+        """More than may be out: the server reads on when it has answered; large ones, whole and in fragments."""
+        n = 30000
+        content = batch("other", [("key", STRING, 0, [f"k{i % 100}" for i in range(n)]), ("n", INT64, 0, list(range(n)))])
+
+        async def run():
+            async with Socket(self.silo) as socket:
+                async def send():
+                    for i in range(20):
+                        message = publication(i, content)
+                        await socket.send(message if i % 2 else [message[:9000], message[9000:9001], b"", message[9001:]])
+                sending = asyncio.ensure_future(send())
+                for i in range(20):
+                    answer = await socket.receive()
+                    self.assertEqual((answer.kind, answer.request, answer.accepted, answer.sequence), (PUBLISHED, i, n, n * (i + 1)))
+                await sending
+            self.silo.wait_for("other", lambda rows: sum(row["n"] for row in rows) == 20 * n * (n - 1) // 2)
+        self.go(run())
+
+    def test_offences(self):
+        good = publication(1, batch("trades", QUOTES))
+        for message, code in ((good[:15], 1002), (good[:1] + b"\1" + good[2:], 1002), (good[:8] + b"\0\0\0\0" + good[12:], 1002),
+                              (good[:12] + b"\1" + good[13:], 1002), (b"\x01" + bytes(9000), 1009), (publication(1, bytes((64 << 20) + 1)), 1009)):
+            async def run():
+                async with Socket(self.silo) as socket:
+                    try:
+                        await socket.send(message)
+                    except websockets.exceptions.ConnectionClosed:
+                        pass
+                    self.assertIsNone(await socket.receive())
+                    self.assertEqual(socket.socket.close_code, code)
+            self.go(run())
+
+
+class PublishDurable(unittest.TestCase):
+    def test_is_there_after_a_restart(self):
+        catalog = json.loads(json.dumps(CATALOG))
+        catalog["sources"][0]["durable"] = True
+        silo = Silo(catalog)
+        self.addCleanup(silo.__exit__, None, None, None)
+
+        async def run(number, request):
+            async with Socket(silo) as socket:
+                while True:
+                    await socket.send(publication(request, batch("trades", QUOTES, "me", number)))
+                    answer = await socket.receive()
+                    if answer.kind == PUBLISHED or answer.retry_ms == 0:
+                        return answer
+                    await asyncio.sleep(answer.retry_ms / 1000)
+
+        self.assertEqual(asyncio.run(run(1, 7)).sequence, 3)
+        self.assertEqual(asyncio.run(run(2, 8)).sequence, 6)
+        silo.kill()
+        silo.start()
+        self.assertEqual(asyncio.run(run(2, 9)).sequence, 6)
+        self.assertEqual(asyncio.run(run(3, 10)).sequence, 9)
+        rows = silo.wait_for("market/quotes", lambda rows: sum(row["n"] for row in rows) == 9)
+        self.assertEqual({row["symbol"]: row["volume"] for row in rows}, {"ABC": 24, "XYZ": 12})
 
 
 if __name__ == "__main__":

@@ -162,6 +162,7 @@ resolve (const char *path, const char **type, char **canonical, gpointer user_da
 static struct {
   GBytes *body;
   int format;
+  gboolean is_batch;
   guint n;
   gboolean hold;
   SynMessageList held;
@@ -221,6 +222,7 @@ source_receive (SynGrain *grain, gpointer state, SynMessage *message)
   g_clear_pointer (&published.body, g_bytes_unref);
   published.body = g_bytes_ref (publish->body);
   published.format = publish->format;
+  published.is_batch = publish->is_batch;
   published.n++;
   if (published.hold)
     syn_message_list_push (&published.held, message);
@@ -249,6 +251,12 @@ int
 fixture_published_format (void)
 {
   return published.format;
+}
+
+gboolean
+fixture_published_is_batch (void)
+{
+  return published.is_batch;
 }
 
 guint

@@ -32,6 +32,7 @@ ReplicaToken fixture_token (Fixture *self);
 /* What the source was given last: the body, and the format. And how often it was asked. */
 const char *fixture_published_body (gsize *length);
 int fixture_published_format (void);
+gboolean fixture_published_is_batch (void);
 guint fixture_n_published (void);
 /* The next answer of the source: an error at a place; or, with FALSE, none comes at all until fixture_release(). */
 void fixture_refuse_next (int code, const char *message, guint64 line, const char *field);

@@ -18,16 +18,12 @@
 
 typedef struct
 {
+  ReplicaLinkFault fault; /* first: of an HTTP error */
   SoupMessage *message; /* (owned) */
   GInputStream *stream; /* (owned) (nullable) */
   GByteArray *body;     /* (owned) */
   gboolean publishes;
   char *etag;           /* (owned) (nullable) */
-  /* of an HTTP error */
-  guint retry_ms;
-  guint64 line;
-  char *field;   /* (owned) (nullable) */
-  char *details; /* (owned) (nullable) */
 } Exchange;
 
 static void
@@ -39,9 +35,27 @@ exchange_free (gpointer data)
   g_clear_object (&exchange->stream);
   g_clear_pointer (&exchange->body, g_byte_array_unref);
   g_free (exchange->etag);
-  g_free (exchange->field);
-  g_free (exchange->details);
+  replica_link_fault_clear (&exchange->fault);
   g_free (exchange);
+}
+
+void
+replica_link_fault_clear (ReplicaLinkFault *fault)
+{
+  g_clear_pointer (&fault->field, g_free);
+  g_clear_pointer (&fault->details, g_free);
+}
+
+GError *
+replica_link_fault_to_error (const ReplicaLinkFault *fault, ReplicaError code, const char *what)
+{
+  g_autofree char *said = g_strconcat (what, " ", NULL);
+  gboolean with_field = fault->field != NULL && strstr (fault->details, fault->field) == NULL;
+
+  if (fault->line == 0 || strstr (fault->details, said) != NULL)
+    return g_error_new_literal (REPLICA_ERROR, (int) code, fault->details);
+  return g_error_new (REPLICA_ERROR, (int) code, "%s %" G_GUINT64_FORMAT "%s%s: %s", what, fault->line, with_field ? ", field " : "",
+                      with_field ? fault->field : "", fault->details);
 }
 
 static ReplicaError
@@ -119,7 +133,7 @@ exchange_error (Exchange *exchange)
 
   if (retry_after != NULL
       && g_ascii_string_to_unsigned (retry_after, 10, 0, RETRY_MAX_MS / 1000, &seconds, NULL))
-    exchange->retry_ms = (guint) seconds * 1000;
+    exchange->fault.retry_ms = (guint) seconds * 1000;
   if (node != NULL && JSON_NODE_HOLDS_OBJECT (node))
     {
       JsonObject *object = json_node_get_object (node);
@@ -128,27 +142,19 @@ exchange_error (Exchange *exchange)
       for (int known = REPLICA_ERROR_INVALID; name != NULL && known <= REPLICA_ERROR_CONFLICT; known++)
         if (strcmp (name, replica_error_to_string ((ReplicaError) known)) == 0)
           code = (ReplicaError) known;
-      exchange->details = g_strdup (get_string (object, "message"));
-      exchange->field = g_strdup (get_string (object, "field"));
-      if (exchange->field != NULL && *exchange->field == '\0')
-        g_clear_pointer (&exchange->field, g_free);
+      exchange->fault.details = g_strdup (get_string (object, "message"));
+      exchange->fault.field = g_strdup (get_string (object, "field"));
+      if (exchange->fault.field != NULL && *exchange->fault.field == '\0')
+        g_clear_pointer (&exchange->fault.field, g_free);
       if (get_count (object, "line", &count))
-        exchange->line = count;
+        exchange->fault.line = count;
       if (get_count (object, "retry_ms", &count))
-        exchange->retry_ms = (guint) MIN (count, RETRY_MAX_MS);
+        exchange->fault.retry_ms = (guint) MIN (count, RETRY_MAX_MS);
     }
-  if (exchange->details == NULL)
-    exchange->details = g_strdup_printf ("The server answered %u %s", status,
+  if (exchange->fault.details == NULL)
+    exchange->fault.details = g_strdup_printf ("The server answered %u %s", status,
                                          soup_message_get_reason_phrase (exchange->message));
-  /* The place goes in front, as far as the message does not tell it by itself. */
-  if (exchange->line > 0 && strstr (exchange->details, "line ") == NULL)
-    {
-      gboolean with_field = exchange->field != NULL && strstr (exchange->details, exchange->field) == NULL;
-
-      return g_error_new (REPLICA_ERROR, (int) code, "line %" G_GUINT64_FORMAT "%s%s: %s", exchange->line,
-                          with_field ? ", field " : "", with_field ? exchange->field : "", exchange->details);
-    }
-  return g_error_new_literal (REPLICA_ERROR, (int) code, exchange->details);
+  return replica_link_fault_to_error (&exchange->fault, code, "line");
 }
 
 /* Transport errors in the library's one domain, but for cancellation, which the caller knows from GIO. */
@@ -450,22 +456,22 @@ guint
 replica_link_result_get_retry_ms (GAsyncResult *result)
 {
   g_return_val_if_fail (G_IS_TASK (result), 0);
-  return ((Exchange *) g_task_get_task_data (G_TASK (result)))->retry_ms;
+  return ((ReplicaLinkFault *) g_task_get_task_data (G_TASK (result)))->retry_ms;
 }
 
 gboolean
 replica_link_result_get_place (GAsyncResult *result, guint64 *line, const char **field, const char **message)
 {
-  Exchange *exchange;
+  const ReplicaLinkFault *fault;
 
   g_return_val_if_fail (G_IS_TASK (result), FALSE);
 
-  exchange = g_task_get_task_data (G_TASK (result));
+  fault = g_task_get_task_data (G_TASK (result));
   if (line != NULL)
-    *line = exchange->line;
+    *line = fault->line;
   if (field != NULL)
-    *field = exchange->field;
+    *field = fault->field;
   if (message != NULL)
-    *message = exchange->details;
-  return exchange->line > 0 || exchange->field != NULL;
+    *message = fault->details;
+  return fault->line > 0 || fault->field != NULL;
 }

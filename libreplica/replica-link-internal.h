@@ -22,6 +22,15 @@ typedef struct
   guint8 accept;      /* and the forms that it asked for */
 } ReplicaLinkView;
 
+/* What an error said beside its message; the head of a task's data where replica_link_result_get_…() work. */
+typedef struct
+{
+  guint retry_ms;
+  guint64 line;  /* or event, from 1; 0: not told */
+  char *field;   /* (owned) (nullable) */
+  char *details; /* (owned) (nullable): the message alone */
+} ReplicaLinkFault;
+
 struct _ReplicaLink
 {
   GObject parent_instance;
@@ -46,6 +55,8 @@ struct _ReplicaLink
 
   GHashTable *views; /* (owned) id → ReplicaLinkView */
   guint32 last_id;
+  GQueue publications; /* (owned) of GTask: not answered, in the order in which they are sent */
+  guint32 last_request;
 
   GSource *retry;         /* (owned) */
   GSource *watchdog;      /* (owned) */
@@ -79,7 +90,22 @@ replica_link_now (ReplicaLink *self)
 /* replica-link.c: the end of a connection, or of an attempt. @close_code: to tell the peer; 0: it knows. */
 void replica_link_drop (ReplicaLink *self, const char *why, guint close_code);
 
+/* replica-link-http.c */
+/* @what: of what @fault's line is the number. The place goes in front, as far as the message does not tell it by itself. */
+GError *replica_link_fault_to_error (const ReplicaLinkFault *fault, ReplicaError code, const char *what);
+void replica_link_fault_clear (ReplicaLinkFault *fault);
+
+/* replica-link-publish.c */
+void replica_link_send_publications (ReplicaLink *self); /* those that waited for the connection */
+gint64 replica_link_get_publication_due (ReplicaLink *self); /* when the first answer has to be there; -1: none is out */
+/* The connection is gone, or does not come. */
+void replica_link_fail_publications (ReplicaLink *self, const char *why);
+/* PUBLISHED or REFUSED; takes texts out of it. */
+void replica_link_publication_answered (ReplicaLink *self, ReplicaMessage *message);
+
 /* replica-link-views.c */
+/* FALSE: not connected, or closing: what is sent then would not leave. */
+gboolean replica_link_send (ReplicaLink *self, GBytes *message);
 void replica_link_view_free (gpointer data);
 void replica_link_tell_views (ReplicaLink *self, gboolean online);
 void replica_link_watchdog_cb (gpointer data);

@@ -80,7 +80,7 @@ replica_link_arm_watchdog (ReplicaLink *self)
 {
   GHashTableIter iter;
   ReplicaLinkView *view;
-  gint64 deadline_us = -1;
+  gint64 deadline_us = self->connection != NULL ? replica_link_get_publication_due (self) : -1;
 
   g_hash_table_iter_init (&iter, self->views);
   while (self->connection != NULL && g_hash_table_iter_next (&iter, NULL, (gpointer *) &view))
@@ -113,9 +113,8 @@ replica_link_watchdog_cb (gpointer data)
                      SOUP_WEBSOCKET_CLOSE_GOING_AWAY);
 }
 
-/* FALSE: not connected, or closing: what is sent then would not leave. */
-static gboolean
-send_message (ReplicaLink *self, GBytes *message)
+gboolean
+replica_link_send (ReplicaLink *self, GBytes *message)
 {
   if (self->connection == NULL || soup_websocket_connection_get_state (self->connection) != SOUP_WEBSOCKET_STATE_OPEN)
     return FALSE;
@@ -145,7 +144,7 @@ replica_link_send_probe (ReplicaLink *self)
                                         REPLICA_WIRE_ACCEPT_FULL | REPLICA_WIRE_ACCEPT_DELTA
                                             | (self->is_zstd ? REPLICA_WIRE_ACCEPT_ZSTD : 0),
                                         0);
-  if (!send_message (self, message))
+  if (!replica_link_send (self, message))
     return;
   self->probe_due = FALSE;
   self->probe_token = newest->token;
@@ -273,7 +272,7 @@ replica_link_detach (ReplicaLink *self, guint32 id)
     {
       g_autoptr (GBytes) message = replica_message_write_withdraw (id);
 
-      send_message (self, message);
+      replica_link_send (self, message);
     }
   g_hash_table_remove (self->views, GUINT_TO_POINTER (id));
   replica_link_arm_watchdog (self);
@@ -292,7 +291,7 @@ replica_link_poll (ReplicaLink *self, guint32 id, ReplicaToken token, guint8 acc
   if (self->is_zstd)
     accept |= REPLICA_WIRE_ACCEPT_ZSTD;
   message = replica_message_write_poll (id, view->path_sent ? NULL : view->path, token, accept, hold_ms);
-  if (!send_message (self, message))
+  if (!replica_link_send (self, message))
     return FALSE;
   view->path_sent = view->polled = TRUE;
   view->asked_us = replica_link_now (self);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* One WebSocket to a silo, shared by all the views of a program. Everything runs in the thread-default
- * context of the thread that made the link; nothing blocks. The class is three files: here the connection, in
- * replica-link-views.c its views, the watchdog and the probe, in replica-link-http.c HTTP.
+ * context of the thread that made the link; nothing blocks. The class is four files: here the connection, in
+ * replica-link-views.c its views, the watchdog and the probe, in replica-link-publish.c what is published over it, in replica-link-http.c HTTP.
  *
  * States: OFFLINE → CONNECTING → ONLINE → OFFLINE …, one place each way (link_connect, link_went_online,
  * replica_link_drop). A link that is not started stays OFFLINE. Three timers: `retry` (back-off, or the end
@@ -82,6 +82,13 @@ link_message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, g
     }
   self->heard_us = replica_link_now (self); /* garbage says nothing about what is current */
   self->message_bytes += g_bytes_get_size (bytes);
+  if (message.type == REPLICA_WIRE_PUBLISHED || message.type == REPLICA_WIRE_REFUSED)
+    {
+      replica_link_publication_answered (self, &message);
+      if (connection == self->connection)
+        replica_link_arm_watchdog (self);
+      return;
+    }
   if (message.type != REPLICA_WIRE_ERROR)
     self->confirmed_us = MAX (self->confirmed_us, self->heard_us - message.age_us);
   view = g_hash_table_lookup (self->views, GUINT_TO_POINTER (message.view));
@@ -210,6 +217,7 @@ replica_link_drop (ReplicaLink *self, const char *why, guint close_code)
     }
   self->heard_us = self->confirmed_us = -1;
   g_object_thaw_notify (G_OBJECT (self));
+  replica_link_fail_publications (self, reason);
 }
 
 static void
@@ -240,6 +248,11 @@ link_went_online (ReplicaLink *self, SoupWebsocketConnection *connection)
   link_set_state (self, REPLICA_LINK_ONLINE);
   replica_link_tell_views (self, TRUE);
   g_object_thaw_notify (G_OBJECT (self));
+  if (connection == self->connection)
+    {
+      replica_link_send_publications (self);
+      replica_link_arm_watchdog (self);
+    }
 }
 
 typedef struct
@@ -509,6 +522,7 @@ static void
 replica_link_init (ReplicaLink *self)
 {
   self->context = g_main_context_ref_thread_default ();
+  g_queue_init (&self->publications);
   self->views = g_hash_table_new_full (NULL, NULL, NULL, replica_link_view_free);
   self->closing = g_ptr_array_new_with_free_func (g_object_unref);
   self->heard_us = self->confirmed_us = -1;

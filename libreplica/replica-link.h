@@ -3,6 +3,7 @@
 
 #include <gio/gio.h>
 #include "replica-error.h"
+#include "replica-event-batch.h"
 
 G_BEGIN_DECLS
 
@@ -92,6 +93,40 @@ REPLICA_PUBLIC void replica_link_publish_numbered_async (ReplicaLink *self, cons
                                                          gpointer user_data);
 REPLICA_PUBLIC gboolean replica_link_publish_finish (ReplicaLink *self, GAsyncResult *result, guint64 *accepted,
                                                      guint64 *sequence, GError **error);
+
+/**
+ * replica_link_publish_batch_async:
+ * @batch: events; it is laid out at once, and may change afterwards
+ * @cancellable: (nullable): what was sent already may be accepted all the same
+ *
+ * Publishes events over the link's WebSocket: the cheapest way for many. The link has to be started; while it connects, this waits; when it is offline, or its
+ * connection ends before the answer, the error is %REPLICA_ERROR_UNAVAILABLE. Several may be out at a time, and are taken in the order of the calls; a server
+ * reads on after 8 of them when it has answered one, so who watches over the same link waits, too.
+ */
+REPLICA_PUBLIC void replica_link_publish_batch_async (ReplicaLink *self, ReplicaEventBatch *batch, GCancellable *cancellable,
+                                                      GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * replica_link_publish_batch_numbered_async:
+ * @batch: as for replica_link_publish_batch_async()
+ * @producer: (nullable): who publishes: as for replica_link_publish_numbered_async()
+ * @number: of the request; over HTTP and over the WebSocket the same numbers count
+ *
+ * The same, numbered: what failed with %REPLICA_ERROR_OVERLOADED, %REPLICA_ERROR_UNAVAILABLE or %REPLICA_ERROR_TIMEOUT is sent again as it was, and counts
+ * once. At most 8 of a producer should be out. Its end is replica_link_publish_batch_finish(), too.
+ */
+REPLICA_PUBLIC void replica_link_publish_batch_numbered_async (ReplicaLink *self, ReplicaEventBatch *batch, const char *producer, guint64 number,
+                                                               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * replica_link_publish_batch_finish:
+ * @accepted: (out) (optional): events that were accepted
+ * @sequence: (out) (optional): of the last of them
+ *
+ * Returns: %FALSE with an error: nothing was accepted, or (%REPLICA_ERROR_UNAVAILABLE, %REPLICA_ERROR_TIMEOUT) it is not known. Of what was wrong with the events,
+ *   replica_link_result_get_place() tells the event, from 1, in the place of a line
+ */
+REPLICA_PUBLIC gboolean replica_link_publish_batch_finish (ReplicaLink *self, GAsyncResult *result, guint64 *accepted, guint64 *sequence, GError **error);
 
 /**
  * replica_link_result_get_retry_ms:

@@ -80,6 +80,53 @@ read_unchanged (const guint8 *data, gsize size, ReplicaMessage *message, GError 
   return TRUE;
 }
 
+/* A code of a later version still is an error that the text explains. */
+static ReplicaError
+read_code (guint16 code)
+{
+  return code >= REPLICA_ERROR_INVALID && code <= REPLICA_ERROR_CONFLICT ? (ReplicaError) code : REPLICA_ERROR_INTERNAL;
+}
+
+static gboolean
+read_published (const guint8 *data, gsize size, ReplicaMessage *message, GError **error)
+{
+  ReplicaWirePublished published;
+
+  if (size != sizeof published)
+    return broken (error, "a \"published\" has the wrong size");
+  memcpy (&published, data, sizeof published);
+  if (published.reserved[0] != 0 || published.reserved[1] != 0 || published.reserved[2] != 0)
+    return broken (error, "a reserved field of a \"published\" is not 0");
+  message->view = published.request;
+  message->accepted = published.accepted;
+  message->sequence = published.sequence;
+  return TRUE;
+}
+
+static gboolean
+read_refused (const guint8 *data, gsize size, ReplicaMessage *message, GError **error)
+{
+  ReplicaWireRefusedHead head;
+  const char *text = (const char *) data + sizeof head;
+
+  if (size < sizeof head)
+    return broken (error, "a \"refused\" is cut short");
+  memcpy (&head, data, sizeof head);
+  if (head.reserved0 != 0 || head.reserved1 != 0)
+    return broken (error, "a reserved field of a \"refused\" is not 0");
+  if ((guint64) head.field_bytes + head.message_bytes != size - sizeof head)
+    return broken (error, "a \"refused\" does not have the size that it says");
+  if (!g_utf8_validate_len (text, head.field_bytes, NULL) || !g_utf8_validate_len (text + head.field_bytes, head.message_bytes, NULL))
+    return broken (error, "a text of a \"refused\" is not UTF-8");
+  message->view = head.request;
+  message->code = read_code (head.code);
+  message->retry_ms = head.retry_ms;
+  message->event = head.event;
+  message->field = head.field_bytes > 0 ? g_strndup (text, head.field_bytes) : NULL;
+  message->text = g_strndup (text + head.field_bytes, head.message_bytes);
+  return TRUE;
+}
+
 static gboolean
 read_error (const guint8 *data, gsize size, ReplicaMessage *message, GError **error)
 {
@@ -96,10 +143,7 @@ read_error (const guint8 *data, gsize size, ReplicaMessage *message, GError **er
   if (!g_utf8_validate_len (text, head.message_bytes, NULL))
     return broken (error, "the text of an error is not UTF-8");
   message->view = head.view;
-  /* A code of a later version still is an error that the text explains. */
-  message->code = head.code >= REPLICA_ERROR_INVALID && head.code <= REPLICA_ERROR_CONFLICT
-                      ? (ReplicaError) head.code
-                      : REPLICA_ERROR_INTERNAL;
+  message->code = read_code (head.code);
   message->retry_ms = head.retry_ms;
   message->text = g_strndup (text, head.message_bytes);
   return TRUE;
@@ -123,6 +167,10 @@ replica_message_read (GBytes *bytes, ReplicaMessage *message, GError **error)
       return read_unchanged (data, size, message, error);
     case REPLICA_WIRE_ERROR:
       return read_error (data, size, message, error);
+    case REPLICA_WIRE_PUBLISHED:
+      return read_published (data, size, message, error);
+    case REPLICA_WIRE_REFUSED:
+      return read_refused (data, size, message, error);
     default:
       return broken (error, "a message of an unknown type");
     }
@@ -140,6 +188,7 @@ replica_message_clear (ReplicaMessage *message)
 {
   g_clear_pointer (&message->body, g_bytes_unref);
   g_clear_pointer (&message->text, g_free);
+  g_clear_pointer (&message->field, g_free);
 }
 
 GBytes *
@@ -172,4 +221,17 @@ replica_message_write_withdraw (guint32 view)
   ReplicaWireWithdraw withdraw = { .type = REPLICA_WIRE_WITHDRAW, .view = view };
 
   return g_bytes_new (&withdraw, sizeof withdraw);
+}
+
+GBytes *
+replica_message_write_publish (guint32 request, GBytes *batch)
+{
+  gsize size;
+  gconstpointer from = g_bytes_get_data (batch, &size);
+  const ReplicaWirePublish head = { .type = REPLICA_WIRE_PUBLISH, .request = request, .batch_bytes = (guint32) size };
+  guint8 *data = g_malloc (sizeof head + size);
+
+  memcpy (data, &head, sizeof head);
+  memcpy (data + sizeof head, from, size);
+  return g_bytes_new_take (data, sizeof head + size);
 }

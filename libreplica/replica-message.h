@@ -10,15 +10,19 @@ G_BEGIN_DECLS
 
 /**
  * ReplicaMessage:
- * @type: %REPLICA_WIRE_SNAPSHOT, %REPLICA_WIRE_UNCHANGED or %REPLICA_WIRE_ERROR
- * @view: whose poll it answers
+ * @type: %REPLICA_WIRE_SNAPSHOT, %REPLICA_WIRE_UNCHANGED or %REPLICA_WIRE_ERROR; %REPLICA_WIRE_PUBLISHED or %REPLICA_WIRE_REFUSED
+ * @view: whose poll it answers; of the last two: which publication
  * @token: of the snapshot (as its header says: the rest of the body is not checked yet), or still held
  * @age_us: how long ago the server knew that this is the newest; 0: it knows now (of an error: 0)
  * @form: of a snapshot: %REPLICA_WIRE_FORM_FULL, …
  * @body: (owned) (nullable): the bytes of the snapshot in that form, a part of the message's own; not checked
- * @code: of an error
- * @retry_ms: of an error; 0: no use to ask the same again
- * @text: (owned) (nullable): of an error: valid UTF-8
+ * @code: of an error, of what was refused
+ * @retry_ms: likewise; 0: no use to ask the same again
+ * @text: (owned) (nullable): likewise: valid UTF-8
+ * @event: of what was refused: the event that is wrong, from 1; 0: not told
+ * @field: (owned) (nullable): likewise: the field, valid UTF-8
+ * @accepted: of what was published: events
+ * @sequence: of the last of them
  *
  * An answer of the server.
  */
@@ -33,6 +37,9 @@ typedef struct
   ReplicaError code;
   guint32 retry_ms;
   char *text;
+  guint32 event;
+  char *field;
+  guint64 accepted, sequence;
 } ReplicaMessage;
 
 /* FALSE with REPLICA_ERROR_PROTOCOL, and @message is empty. Copies nothing of a snapshot. */
@@ -46,5 +53,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReplicaMessage, replica_message_clear)
 /* @path: (nullable): NULL: the one of the view's poll before; @accept: REPLICA_WIRE_ACCEPT_… */
 GBytes *replica_message_write_poll (guint32 view, const char *path, ReplicaToken token, guint8 accept, guint hold_ms);
 GBytes *replica_message_write_withdraw (guint32 view);
+GBytes *replica_message_write_publish (guint32 request, GBytes *batch); /* copies it */
 
 G_END_DECLS

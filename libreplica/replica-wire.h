@@ -89,6 +89,9 @@ typedef struct {
   /* then the message, UTF-8 */
 } ReplicaWireErrorHead;
 
+#define REPLICA_WIRE_BATCH_MAX_BYTES (64u << 20)
+#define REPLICA_WIRE_BATCH_MAX_EVENTS (1u << 20)
+
 /* A batch of events has the layout of a snapshot: see docs/protocol.md. */
 typedef struct {
   guint8 type; /* REPLICA_WIRE_PUBLISH */

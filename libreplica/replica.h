@@ -12,6 +12,7 @@
 #include "replica-snapshot.h"
 #include "replica-diff.h"
 #include "replica-index.h"
+#include "replica-event-batch.h"
 #include "replica-link.h"
 #include "replica-view.h"
 #include "replica-table.h"

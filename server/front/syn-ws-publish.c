@@ -14,6 +14,8 @@
 
 #define PUBLISH_TIMEOUT_MS 30000
 
+G_STATIC_ASSERT (REPLICA_WIRE_BATCH_MAX_BYTES == SYN_MAX_BODY_BYTES && REPLICA_WIRE_BATCH_MAX_EVENTS == SYN_MAX_EVENTS_PER_BATCH);
+
 struct _SynWsPublish
 {
   SynWsPublish *next, **pprev; /* among the connection's */

@@ -22,6 +22,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       g_assert_error (error, REPLICA_ERROR, REPLICA_ERROR_PROTOCOL);
       g_assert_null (message.body);
       g_assert_null (message.text);
+      g_assert_null (message.field);
     }
   else
     {
@@ -50,6 +51,17 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         case REPLICA_WIRE_ERROR:
           g_assert_true (g_utf8_validate_len (message.text, strlen (message.text), NULL));
           g_assert_cmpuint (strlen (message.text), ==, size - sizeof (ReplicaWireErrorHead));
+          g_assert_cmpint (message.code, >=, REPLICA_ERROR_INVALID);
+          g_assert_cmpint (message.code, <=, REPLICA_ERROR_CONFLICT);
+          break;
+        case REPLICA_WIRE_PUBLISHED:
+          g_assert_cmpuint (size, ==, sizeof (ReplicaWirePublished));
+          g_assert_cmpmem (&message.accepted, 8, data + 8, 8);
+          g_assert_cmpmem (&message.sequence, 8, data + 16, 8);
+          break;
+        case REPLICA_WIRE_REFUSED:
+          g_assert_true (g_utf8_validate (message.text, -1, NULL) && (message.field == NULL || g_utf8_validate (message.field, -1, NULL)));
+          g_assert_cmpuint (strlen (message.text) + (message.field != NULL ? strlen (message.field) : 0), ==, size - sizeof (ReplicaWireRefusedHead));
           g_assert_cmpint (message.code, >=, REPLICA_ERROR_INVALID);
           g_assert_cmpint (message.code, <=, REPLICA_ERROR_CONFLICT);
           break;

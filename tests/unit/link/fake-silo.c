@@ -97,6 +97,8 @@ message_cb (SoupWebsocketConnection *connection, int type, GBytes *bytes, gpoint
         }
       g_queue_push_tail (&fake->polls, poll);
     }
+  else if (data[0] == REPLICA_WIRE_PUBLISH)
+    g_queue_push_tail (&fake->publications, g_bytes_ref (bytes));
   else
     {
       ReplicaWireWithdraw wire;
@@ -166,6 +168,7 @@ fake_new (void)
   fake->now_us = 1000 * G_USEC_PER_SEC;
   fake->answer_probes = TRUE;
   fake->connections = g_ptr_array_new_with_free_func (g_object_unref);
+  g_queue_init (&fake->publications);
   fake->withdrawn = g_array_new (FALSE, FALSE, sizeof (guint32));
   fake->paths = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_queue_init (&fake->polls);
@@ -215,6 +218,7 @@ fake_free (Fake *fake)
   g_object_unref (fake->server);
   fake_settle (fake);
   g_queue_clear_full (&fake->polls, (GDestroyNotify) fake_poll_free);
+  g_queue_clear_full (&fake->publications, (GDestroyNotify) g_bytes_unref);
   g_hash_table_unref (fake->paths);
   g_array_unref (fake->withdrawn);
   g_free (fake->uri);
@@ -252,6 +256,22 @@ fake_take_poll (Fake *fake)
 {
   fake_wait_until (fake, !g_queue_is_empty (&fake->polls));
   return g_queue_pop_head (&fake->polls);
+}
+
+GBytes *
+fake_take_publication (Fake *fake, guint32 *request)
+{
+  g_autoptr (GBytes) message = NULL;
+  ReplicaWirePublish wire;
+
+  fake_wait_until (fake, fake->publications.length > 0);
+  message = g_queue_pop_head (&fake->publications);
+  g_assert_cmpuint (g_bytes_get_size (message), >=, sizeof wire);
+  memcpy (&wire, g_bytes_get_data (message, NULL), sizeof wire);
+  g_assert_cmpuint (wire.batch_bytes, ==, g_bytes_get_size (message) - sizeof wire);
+  g_assert_cmpuint (wire.reserved0[0] | wire.reserved0[1] | wire.reserved0[2] | wire.reserved1, ==, 0);
+  *request = wire.request;
+  return g_bytes_new_from_bytes (message, sizeof wire, wire.batch_bytes);
 }
 
 SoupWebsocketConnection *

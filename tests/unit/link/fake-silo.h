@@ -37,6 +37,7 @@ struct _Fake
   GQueue polls;           /* of FakePoll, of views but 0; not yet taken */
   GHashTable *paths;      /* "connection:view" → path */
   GArray *withdrawn;      /* of guint32 */
+  GQueue publications;    /* of GBytes: whole messages, as they came */
 
   SoupServerMessage *request; /* (owned) (nullable) the last HTTP request, paused until it is answered */
   char *request_body;
@@ -63,6 +64,8 @@ void fake_wait_state (Fake *fake, ReplicaLinkState state);
 /* The next poll of a view; runs the context until it comes. */
 FakePoll *fake_take_poll (Fake *fake);
 SoupWebsocketConnection *fake_last_connection (Fake *fake);
+/* The batch of the next publication, and its number; runs the context until it comes. */
+GBytes *fake_take_publication (Fake *fake, guint32 *request);
 
 /* The wire form of a snapshot of `symbol` (key) and `last`, with one row per value. */
 GBytes *fake_snapshot_bytes (const char *path, ReplicaToken token, const gint64 *values, guint n_values);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a publisher has to do for a message is measured with it: a mask of its own, all of its bytes masked, sent. Making the columns is not: they
+ * are the same each time, as the text of the other publisher is. Blocking, a thread each. */
+#include "ws-publisher.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "replica-wire.h"
+
+#define HANDSHAKE \
+  "GET /v1/replica HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" \
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: synoptic.v1\r\n\r\n"
+#define PIECE_BYTES (64u << 10) /* masked, then sent while it is in the cache */
+
+static void
+send_all (int fd, const guint8 *data, gsize length)
+{
+  while (length > 0)
+    {
+      gssize n = send (fd, data, length, MSG_NOSIGNAL);
+
+      if (n <= 0)
+        g_error ("send: %s", g_strerror (errno));
+      data += n;
+      length -= (gsize) n;
+    }
+}
+
+static void
+receive_all (int fd, guint8 *data, gsize length)
+{
+  while (length > 0)
+    {
+      gssize n = recv (fd, data, length, 0);
+
+      if (n <= 0)
+        g_error ("recv: %s", n == 0 ? "closed" : g_strerror (errno));
+      data += n;
+      length -= (gsize) n;
+    }
+}
+
+static int
+open_socket (guint16 port)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+  char answer[4096] = "";
+  gsize n = 0;
+
+  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
+    g_error ("connect: %s", g_strerror (errno));
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  send_all (fd, (const guint8 *) HANDSHAKE, strlen (HANDSHAKE));
+  while (strstr (answer, "\r\n\r\n") == NULL && n + 1 < sizeof answer)
+    receive_all (fd, (guint8 *) answer + n++, 1);
+  if (!g_str_has_prefix (answer, "HTTP/1.1 101"))
+    g_error ("%s", answer);
+  return fd;
+}
+
+/* @mask: of the first byte on; @data is 8-aligned but for its last piece. */
+static void
+send_masked (int fd, const guint8 *data, gsize length, guint32 mask)
+{
+  guint64 buffer[PIECE_BYTES / 8], wide = (guint64) mask << 32 | mask;
+
+  for (gsize at = 0; at < length; at += PIECE_BYTES)
+    {
+      gsize n = MIN (PIECE_BYTES, length - at);
+
+      buffer[(n - 1) / 8] = 0;
+      memcpy (buffer, data + at, n);
+      for (gsize i = 0; i < (n + 7) / 8; i++)
+        buffer[i] ^= wide;
+      send_all (fd, (const guint8 *) buffer, n);
+    }
+}
+
+static void
+send_batch (WsPublisher *self, int fd, GRand *rand)
+{
+  gsize length;
+  const guint8 *data = g_bytes_get_data (self->batch, &length);
+  ReplicaWirePublish publish = { .type = REPLICA_WIRE_PUBLISH, .batch_bytes = (guint32) length };
+  guint32 mask = g_rand_int (rand);
+  guint64 size = GUINT64_TO_BE (sizeof publish + length);
+  guint8 head[14 + sizeof publish] = { 0x82, 0xff };
+
+  memcpy (head + 2, &size, 8);
+  memcpy (head + 10, &mask, 4);
+  for (guint i = 0; i < sizeof publish; i++)
+    head[14 + i] = ((const guint8 *) &publish)[i] ^ ((const guint8 *) &mask)[i & 3];
+  send_all (fd, head, sizeof head);
+  send_masked (fd, data, length, mask);
+}
+
+/* FALSE: refused for now. */
+static gboolean
+receive_answer (int fd)
+{
+  guint8 frame[2 + sizeof (ReplicaWirePublished)];
+  guint8 rest[65536];
+  guint length;
+
+  receive_all (fd, frame, 2);
+  length = frame[1];
+  if (length == 126)
+    {
+      receive_all (fd, rest, 2);
+      length = (guint) (rest[0] << 8 | rest[1]);
+    }
+  receive_all (fd, rest, length);
+  if (rest[0] == REPLICA_WIRE_PUBLISHED)
+    return TRUE;
+  if (rest[0] != REPLICA_WIRE_REFUSED || (rest[2] != REPLICA_ERROR_OVERLOADED && rest[2] != REPLICA_ERROR_UNAVAILABLE))
+    g_error ("refused: %.*s", (int) length - 32, (const char *) rest + 32);
+  return FALSE;
+}
+
+gpointer
+ws_publisher_run (gpointer data)
+{
+  WsPublisher *self = data;
+  g_autoptr (GRand) rand = g_rand_new_with_seed (3);
+  int fd = open_socket (self->port), left = self->requests;
+  guint out = 0;
+
+  while (left > 0 || out > 0)
+    {
+      while (left > 0 && out < self->out)
+        {
+          send_batch (self, fd, rand);
+          left--;
+          out++;
+        }
+      out--;
+      if (receive_answer (fd))
+        continue;
+      self->n_refused++;
+      left++;
+      g_usleep (500);
+    }
+  close (fd);
+  self->cpu_us = bench_own_cpu_us ();
+  return NULL;
+}

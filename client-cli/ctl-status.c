@@ -24,6 +24,7 @@ static const struct
   { "checkpoints", "written", "checkpoints_total" },
   { "checkpoints", "bytes", "checkpoint_bytes_total" },
   { "snapshots", "made", "snapshots_total" },
+  { "snapshots", "stretched", "snapshots_stretched" },
   { "questions", "evaluated", "query_evaluations_total" },
   { "questions", "from_changes", "query_incremental_total" },
   { "questions", "polls_answered", "polls_answered_total" },

@@ -77,6 +77,15 @@
 #define SYN_MAX_ACTIVATIONS_PER_LANE (1u << 20)
 #define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */
 
+/* what a lane that has too much to do does: see projection/syn-stretch.c */
+#define SYN_LANE_BUDGET_PERMILLE 800         /* busy for more of its time than this … */
+#define SYN_STRETCH_AFTER_MS 2000            /* … for so long: the intervals of some snapshots are doubled … */
+#define SYN_STRETCH_MAX 8                    /* … up to so many times what they should be … */
+#define SYN_LANE_TARGET_PERMILLE 700         /* … so that this is left */
+#define SYN_LANE_CALM_PERMILLE 600           /* below this … */
+#define SYN_STRETCH_BACK_MS 5000             /* … for so long: halved again */
+#define SYN_STRETCH_WORTH_PERMILLE 100       /* when all snapshots of a lane take less of its time, nothing is stretched */
+
 /* modules */
 #define SYN_MAX_MODULE_TYPES 16              /* grain types of all modules together; above: synopticd does not start */
 #define SYN_MAX_MODULE_FILTERS 4             /* of all modules together; likewise */

@@ -258,6 +258,7 @@ ask (SynBeacon *self, SynBeaconPoll poll)
   question = g_new (SynPoll, 1);
   question->token = held_token (self);
   question->hold_ms = poll == SYN_BEACON_ASKING ? 0 : SYN_BEACON_HOLD_MS;
+  question->n_readers = self->n_readers;
   call = (SynCall) {
     .type = self->type,
     .key = self->path,

@@ -3,6 +3,7 @@
 
 #include "syn-grain-private.h"
 #include "syn-lane.h"
+#include "syn-load.h"
 #include "syn-metrics.h"
 
 /* The inside of a lane, for server/grain/ and for tests that inject a clock. */
@@ -41,6 +42,8 @@ struct _SynLane {
   SynWheel *wheel;           /* (owned) */
   gint64 now_ms;
   gint64 real_us;            /* 0: not asked for in this iteration */
+  SynLoad load;
+  SynMetric busy_us;
   SynLaneClockFunc clock;
   gpointer clock_data;
   GMainContext *context;     /* (owned) */
@@ -89,6 +92,8 @@ void syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, gpointer user_da
 gint64 syn_lane_next_due_ms (SynLane *self);
 /* From within a parcel that did the work of @n of them: taken off this dispatch's budget. */
 void syn_lane_charge (SynLane *self, guint n);
+/* It begins to run, or to sleep. Its own poll() tells it; and who steps it, for whom the time between two steps is nobody's. */
+void syn_lane_set_awake (SynLane *self, gboolean is_awake);
 /* Something waits to be run, apart from timers. Any thread, when stepped; else the lane's. */
 gboolean syn_lane_has_work (SynLane *self);
 

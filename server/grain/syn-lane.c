@@ -39,6 +39,30 @@ refresh_clock (SynLane *self)
   self->real_us = 0;
 }
 
+void
+syn_lane_set_awake (SynLane *self, gboolean is_awake)
+{
+  gint64 before_us = self->load.total_us;
+
+  syn_load_set_awake (&self->load, is_awake, syn_lane_look_at_clock_us (self));
+  syn_metric_add (self, self->busy_us, self->load.total_us - before_us);
+}
+
+/* The lane whose thread this is sleeps only here. */
+static gint
+lane_poll (GPollFD *fds, guint n_fds, gint timeout_ms)
+{
+  SynLane *self = current;
+  gint n;
+
+  if (self == NULL)
+    return g_poll (fds, n_fds, timeout_ms);
+  syn_lane_set_awake (self, FALSE);
+  n = g_poll (fds, n_fds, timeout_ms);
+  syn_lane_set_awake (self, TRUE);
+  return n;
+}
+
 /* ---- the mailbox ---- */
 
 static inline void
@@ -247,7 +271,10 @@ syn_lane_new (SynSilo *silo, guint index, GMainContext *context)
   self->clock = real_clock;
   refresh_clock (self);
   self->wheel = syn_wheel_new (self->now_ms);
+  self->busy_us = syn_metric_register (SYN_METRIC_COUNTER, "lane_busy_us_total", "Time that lanes did not sleep");
+  syn_load_begin (&self->load, syn_lane_look_at_clock_us (self));
   self->context = context != NULL ? g_main_context_ref (context) : g_main_context_new ();
+  g_main_context_set_poll_func (self->context, lane_poll);
   self->source = g_source_new (&lane_source_funcs, sizeof (LaneSource));
   ((LaneSource *) self->source)->lane = self;
   g_source_set_name (self->source, name);
@@ -353,6 +380,7 @@ syn_lane_free (SynLane *self)
   syn_lane_free_spare_calls (self);
   g_source_destroy (self->source);
   g_source_unref (self->source);
+  g_main_context_set_poll_func (self->context, NULL);
   g_main_context_unref (self->context);
   syn_wheel_free (self->wheel);
   g_aligned_free (self);
@@ -407,6 +435,18 @@ syn_lane_real_us (SynLane *self)
   return self->real_us;
 }
 
+gint64
+syn_lane_clock_us (SynLane *self)
+{
+  return syn_lane_look_at_clock_us (self);
+}
+
+const SynLoad *
+syn_lane_get_load (SynLane *self)
+{
+  return &self->load;
+}
+
 void
 syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, gpointer user_data)
 {
@@ -415,6 +455,7 @@ syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, gpointer user_data)
   self->clock_data = user_data;
   self->now_ms = 0;
   refresh_clock (self);
+  syn_load_begin (&self->load, syn_lane_look_at_clock_us (self));
   syn_wheel_free (self->wheel);
   self->wheel = syn_wheel_new (self->now_ms);
 }

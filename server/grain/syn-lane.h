@@ -30,6 +30,11 @@ GMainContext *syn_lane_get_context (SynLane *self);
 /* The lane's clocks, as of the start of this iteration: monotonic ms (the wheel's) and real µs. Injected in tests. */
 gint64 syn_lane_now_ms (SynLane *self);
 gint64 syn_lane_real_us (SynLane *self);
+/* The monotonic clock as it is now, within the iteration: to measure what something took. */
+gint64 syn_lane_clock_us (SynLane *self);
+/* How busy it has been; on its thread. */
+struct _SynLoad;
+const struct _SynLoad *syn_lane_get_load (SynLane *self);
 
 void syn_lane_arm (SynLane *self, SynTimer *timer, guint delay_ms, SynTimerFunc func, gpointer user_data);
 void syn_lane_disarm (SynLane *self, SynTimer *timer);
@@ -38,7 +43,7 @@ void syn_lane_disarm (SynLane *self, SynTimer *timer);
  * lane's thread when the lane ends, the highest slot's first. */
 typedef enum {
   SYN_LANE_SLOT_STATE, SYN_LANE_SLOT_REMINDERS, SYN_LANE_SLOT_BEACONS, SYN_LANE_SLOT_CONNECTIONS, SYN_LANE_SLOT_PLAIN,
-  SYN_LANE_SLOT_CHANGES, SYN_LANE_N_SLOTS,
+  SYN_LANE_SLOT_CHANGES, SYN_LANE_SLOT_STRETCH, SYN_LANE_N_SLOTS,
 } SynLaneSlot;
 gpointer syn_lane_get_slot (SynLane *self, SynLaneSlot slot);
 void syn_lane_set_slot (SynLane *self, SynLaneSlot slot, gpointer data, GDestroyNotify destroy);

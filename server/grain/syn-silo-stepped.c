@@ -60,7 +60,9 @@ syn_silo_step (SynSilo *self, SynLane *lane)
   g_return_val_if_fail (self->stepped, FALSE);
   before = syn_lane_enter (lane);
   g_main_context_push_thread_default (lane->context);
+  syn_lane_set_awake (lane, TRUE);
   any = g_main_context_iteration (lane->context, FALSE);
+  syn_lane_set_awake (lane, FALSE);
   g_main_context_pop_thread_default (lane->context);
   syn_lane_enter (before);
   return any;
@@ -180,6 +182,13 @@ syn_silo_settle (SynSilo *self)
   for (guint round = 0; (self->seeded && step_drawn (self)) || syn_silo_step_all (self); round++)
     if (round == 100000000 || (!self->seeded && round == 1000000))
       g_error ("the silo does not settle: something polls without progress");
+}
+
+void
+syn_silo_burn (SynSilo *self, gint64 us)
+{
+  g_return_if_fail (self->stepped && us >= 0);
+  self->stepped_us += us;
 }
 
 gint64

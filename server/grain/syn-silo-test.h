@@ -47,6 +47,8 @@ void syn_silo_seed (SynSilo *self, guint64 seed);
 guint64 syn_silo_search (guint64 first, guint n, gboolean (*holds) (guint64 seed, gpointer user_data), gpointer user_data);
 /* Lets @ms pass, settling before, at each time at which a timer is due, and at the end. */
 void syn_silo_advance (SynSilo *self, gint64 ms);
+/* From within what a lane runs: it took so long. */
+void syn_silo_burn (SynSilo *self, gint64 us);
 gint64 syn_silo_stepped_now_ms (SynSilo *self);
 /* Makes @lane current on this thread; returns the one before. */
 SynLane *syn_silo_enter (SynSilo *self, SynLane *lane);

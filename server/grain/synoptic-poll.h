@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 typedef struct {
   ReplicaToken token;
   guint hold_ms;
+  guint n_readers; /* who wait for the answer behind the one who asks; 0: it is for itself */
 } SynPoll;
 
 G_END_DECLS

@@ -31,7 +31,7 @@ G_BEGIN_DECLS
 
 /* Changes whenever a struct, a function or a rule of the public headers does in a way that a module built before would not survive. A
  * module of another number is refused. */
-#define SYNOPTIC_MODULE_ABI 1
+#define SYNOPTIC_MODULE_ABI 2
 
 /* Once in a module, outside of functions: says which headers it was built against. */
 #define SYNOPTIC_MODULE \

@@ -10,11 +10,14 @@
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-projection-private.h"
+#include "syn-stretch.h"
 
 struct _SynOutlet {
+  SynStretched stretched; /* first */
   SynGrain *grain;
   SynLane *lane;
   guint min_interval_ms;
+  guint pace_ms;
   guint max_parked;
   SynOutletMakeFunc make;
   gpointer owner;
@@ -28,6 +31,8 @@ struct _SynOutlet {
   SynMessageList parked;
 };
 
+static void stretch_changed (SynStretched *stretched);
+
 SynOutlet *
 syn_outlet_new (SynGrain *grain, guint min_interval_ms, guint max_parked, SynOutletMakeFunc make, gpointer owner)
 {
@@ -40,7 +45,21 @@ syn_outlet_new (SynGrain *grain, guint min_interval_ms, guint max_parked, SynOut
   self->make = make;
   self->owner = owner;
   self->dirty = TRUE;
+  self->stretched.changed = stretch_changed;
+  syn_stretch_add (self->lane, &self->stretched);
   return self;
+}
+
+void
+syn_outlet_set_pace_ms (SynOutlet *self, guint pace_ms)
+{
+  self->pace_ms = pace_ms;
+}
+
+guint
+syn_outlet_get_n_readers (SynOutlet *self)
+{
+  return self->stretched.n_readers;
 }
 
 guint
@@ -58,9 +77,13 @@ current_token (SynOutlet *self)
 static gint64
 cap_left_ms (SynOutlet *self)
 {
+  gint64 interval_ms = self->min_interval_ms;
+
   if (!self->has_made)
     return 0;
-  return MAX (0, self->made_ms + self->min_interval_ms - syn_lane_now_ms (self->lane));
+  if (self->stretched.factor > 1)
+    interval_ms = (gint64) MAX (self->min_interval_ms, self->pace_ms) * self->stretched.factor;
+  return MAX (0, self->made_ms + interval_ms - syn_lane_now_ms (self->lane));
 }
 
 gboolean
@@ -88,8 +111,16 @@ answer (SynOutlet *self, SynMessage *message)
 static void
 answer_parked (SynOutlet *self)
 {
+  guint n_readers = 0;
+
   while (self->parked.head != NULL)
-    answer (self, unpark (self, self->parked.head));
+    {
+      const SynPoll *poll = syn_message_get_payload (self->parked.head);
+
+      n_readers += MAX (poll->n_readers, 1);
+      answer (self, unpark (self, self->parked.head));
+    }
+  self->stretched.n_readers = MAX (n_readers, 1);
 }
 
 void
@@ -113,7 +144,7 @@ static void
 make (SynOutlet *self)
 {
   const SynProjectionMetrics *metrics = syn_projection_metrics ();
-  gint64 start_us = g_get_monotonic_time ();
+  gint64 start_us = syn_lane_clock_us (self->lane), took_us;
   ReplicaToken token = { syn_grain_get_epoch (self->grain), self->serial + 1 };
   g_autoptr (GError) error = NULL;
   g_autoptr (ReplicaSnapshot) snapshot = NULL;
@@ -123,7 +154,9 @@ make (SynOutlet *self)
   self->has_made = TRUE;
   self->made_ms = syn_lane_now_ms (self->lane);
   g_clear_error (&self->error);
-  syn_metric_add (self->lane, metrics->snapshot_us, g_get_monotonic_time () - start_us);
+  took_us = syn_lane_clock_us (self->lane) - start_us;
+  syn_metric_add (self->lane, metrics->snapshot_us, took_us);
+  syn_stretch_spent (&self->stretched, took_us);
   if (snapshot == NULL)
     {
       /* Still dirty: it is tried again when the cap allows and somebody asks. Meanwhile nobody is shown a picture that
@@ -142,13 +175,25 @@ make (SynOutlet *self)
   answer_parked (self);
 }
 
+static void make_when_allowed (SynOutlet *self);
+
 static void
 on_cap (SynTimer *timer, gpointer user_data)
 {
   SynOutlet *self = user_data;
 
   if (self->dirty && self->parked.length > 0)
-    make (self);
+    make_when_allowed (self); /* it may have been stretched meanwhile */
+}
+
+/* Whoever waits waits no longer than the new interval says. */
+static void
+stretch_changed (SynStretched *stretched)
+{
+  SynOutlet *self = (SynOutlet *) stretched;
+
+  if (syn_timer_is_armed (&self->cap))
+    syn_lane_arm (self->lane, &self->cap, (guint) MAX (cap_left_ms (self), 1), on_cap, self);
 }
 
 /* Somebody waits: makes a snapshot now, or when the cap allows. */
@@ -232,6 +277,7 @@ syn_outlet_free (SynOutlet *self)
                                           syn_grain_get_key (self->grain));
 
   syn_outlet_fail_parked (self, error);
+  syn_stretch_remove (&self->stretched);
   syn_lane_disarm (self->lane, &self->cap);
   g_clear_pointer (&self->snapshot, replica_snapshot_unref);
   g_clear_error (&self->error);

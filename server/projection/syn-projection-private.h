@@ -25,6 +25,8 @@ typedef struct {
   SynMetric evaluations;
   SynMetric incremental;
   SynMetric question_bytes;
+  SynMetric stretched;
+  SynMetric stretches;
   SynMetric checkpoints;
   SynMetric checkpoint_bytes;
   SynMetric checkpoint_errors;

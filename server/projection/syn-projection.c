@@ -41,6 +41,10 @@ syn_projection_metrics (void)
                                                  "Of the answers computed by queries, those from changed rows only");
       metrics.question_bytes = syn_metric_register (SYN_METRIC_GAUGE, "question_bytes",
                                                     "Bytes of the answers to questions, and of what is remembered to go on from");
+      metrics.stretched = syn_metric_register (SYN_METRIC_GAUGE, "snapshots_stretched",
+                                               "Projections and questions whose snapshots come less often, for their lane has too much to do");
+      metrics.stretches = syn_metric_register (SYN_METRIC_COUNTER, "snapshot_stretches_total",
+                                               "Times that the interval of some projection's or question's snapshots was doubled");
       metrics.checkpoints = syn_metric_register (SYN_METRIC_COUNTER, "checkpoints_total", "Checkpoints of projections that were written");
       metrics.checkpoint_bytes = syn_metric_register (SYN_METRIC_COUNTER, "checkpoint_bytes_total", "Bytes of the checkpoints that were to be written");
       metrics.checkpoint_errors = syn_metric_register (SYN_METRIC_COUNTER, "checkpoint_errors_total", "Checkpoints that could not be written");

@@ -121,14 +121,15 @@ make_answer (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapshot
   return answer;
 }
 
+/* The longest of the projections' caps. */
 static guint
-get_cap_ms (const SynQuery *query)
+get_pace_ms (const SynQuery *query)
 {
-  guint cap_ms = 0;
+  guint pace_ms = 0;
 
-  for (guint i = 0; i < query->n_bases && query->n_bases > 1; i++)
-    cap_ms = MAX (cap_ms, query->bases[i]->min_interval_ms);
-  return cap_ms;
+  for (guint i = 0; i < query->n_bases; i++)
+    pace_ms = MAX (pace_ms, query->bases[i]->min_interval_ms);
+  return pace_ms;
 }
 
 static gpointer
@@ -149,7 +150,8 @@ activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
       self->bases[i].grain = self;
       self->bases[i].index = i;
     }
-  self->outlet = syn_outlet_new (grain, get_cap_ms (query), SYN_MAX_PARKED_POLLS, make_answer, self);
+  self->outlet = syn_outlet_new (grain, query->n_bases > 1 ? get_pace_ms (query) : 0, SYN_MAX_PARKED_POLLS, make_answer, self);
+  syn_outlet_set_pace_ms (self->outlet, get_pace_ms (query));
   self->query = g_steal_pointer (&query);
   return self;
 }
@@ -236,6 +238,7 @@ ask_base (QueryGrain *self, guint index, guint hold_ms)
   syn_projection_spec_get_grain (self->query->bases[index], &call.type, &call.key);
   poll->token = base->token;
   poll->hold_ms = hold_ms;
+  poll->n_readers = syn_outlet_get_n_readers (self->outlet);
   base->is_out = TRUE;
   base->call = (SynCallHandle) { NULL };
   syn_grain_call (self->grain, &call);

@@ -195,7 +195,7 @@ class Refused(unittest.TestCase):
         self.refuse(outside.compile("none", "int nothing;\n"), "it has no SYNOPTIC_MODULE")
         self.refuse(outside.compile("no-init", "#include <synoptic-module.h>\nSYNOPTIC_MODULE\n"), "it has no synoptic_module_init()")
         other = "#include <synoptic-module.h>\n#undef SYNOPTIC_MODULE_ABI\n#define SYNOPTIC_MODULE_ABI 99\nSYNOPTIC_MODULE\n"
-        self.refuse(outside.compile("other", other + init % "return TRUE;"), "ABI 99", "this synopticd has 1")
+        self.refuse(outside.compile("other", other + init % "return TRUE;"), "ABI 99", "this synopticd has 2")
         good = "#include <synoptic-module.h>\nSYNOPTIC_MODULE\n"
         self.refuse(outside.compile("own", good + init % (grain % "projection")), 'the name "projection" is the server\'s own')
         self.refuse(outside.compile("half", good + init % (grain % "half")), "lacks one of activate, receive and deactivate")

@@ -48,7 +48,7 @@ test_no_module (void)
   g_autofree char *text = NULL, *empty = NULL;
   g_autofree char *dir = g_dir_make_tmp ("synoptic-modules-XXXXXX", NULL);
   static const struct { const char *name, *message; } strays[] = {
-    { "stray-other-abi.so", "built for ABI 7 of modules, and this synopticd has 1: build it against this version's headers" },
+    { "stray-other-abi.so", "built for ABI 8 of modules, and this synopticd has 2: build it against this version's headers" },
     { "stray-no-abi.so", "not a module of synopticd: it has no SYNOPTIC_MODULE" },
     { "stray-no-init.so", "not a module of synopticd: it has no synoptic_module_init()" },
     { "stray-unresolved.so", "cannot be loaded: undefined symbol: what_no_server_has" },

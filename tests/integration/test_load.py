@@ -300,7 +300,7 @@ class Load(unittest.TestCase):
     def test_memory_bound(self):
         """At the bound new ones stop; those that never began have not failed. Questions that are not computed again and again: a sanitized
         server could not keep up with them."""
-        result = self.result("--new-projections", "still?where=n<={}", "-n", "20000", "--rate", "500", "--max-memory", "1", "--duration", "0.3", "--warm-up", "0")
+        result = self.result("--new-projections", "still?where=n<={}", "-n", "20000", "--rate", "50", "--max-memory", "1", "--duration", "0.3", "--warm-up", "0")
         self.assertEqual(result["stopped_by"], "the bound of memory")
         self.assertTrue(result["ok"])
         self.assertLess(result["connect"]["ready"], 20000)

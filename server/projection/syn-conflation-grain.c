@@ -287,12 +287,15 @@ tell_progress (SynConflation *self, SynMessage *message)
 {
   const char *name = syn_message_get_payload (message);
   const SynProjectionSpec *common = self->group->common;
-  guint64 sequence = 0;
+  SynFeedProgress told = { 0 };
 
   for (guint i = 0; i < common->n_inputs; i++)
     if (g_strcmp0 (common->inputs[i].source->name, name) == 0 && self->progress[i].epoch == SYN_DURABLE_EPOCH)
-      sequence = self->progress[i].sequence;
-  syn_message_reply (message, g_memdup2 (&sequence, sizeof sequence), g_free);
+      {
+        told.sequence = self->progress[i].sequence;
+        told.newest = MAX (told.sequence, syn_resumption_get_newest (self->resumption, i));
+      }
+  syn_message_reply (message, g_memdup2 (&told, sizeof told), g_free);
 }
 
 static void

@@ -113,12 +113,12 @@ tell_progress (SynProjection *self, SynMessage *message)
 {
   const char *name = syn_message_get_payload (message);
   const SynProgress *progress = syn_table_get_progress (self->table);
-  guint64 sequence = 0;
+  SynFeedProgress told = { 0 };
 
   for (guint i = 0; i < self->spec->n_inputs; i++)
     if (g_strcmp0 (self->spec->inputs[i].source->name, name) == 0 && progress[i].epoch == SYN_DURABLE_EPOCH)
-      sequence = progress[i].sequence;
-  syn_message_reply (message, g_memdup2 (&sequence, sizeof sequence), g_free);
+      told.sequence = told.newest = progress[i].sequence;
+  syn_message_reply (message, g_memdup2 (&told, sizeof told), g_free);
 }
 
 static void

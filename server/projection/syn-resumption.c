@@ -293,6 +293,17 @@ syn_resumption_get_seal (const SynResumption *self, guint input, guint64 from)
   return seal;
 }
 
+guint64
+syn_resumption_get_newest (const SynResumption *self, guint input)
+{
+  guint64 newest = 0;
+
+  for (guint i = 0; i < self->group->n_projections; i++)
+    if (self->resumes[i] != NULL)
+      newest = MAX (newest, sequence_of (self->resumes[i], input));
+  return newest;
+}
+
 gboolean
 syn_resumption_is_behind (const SynResumption *self, const SynProgress *progress)
 {

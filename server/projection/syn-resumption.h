@@ -31,6 +31,8 @@ const SynProgress *syn_resumption_get_progress (const SynResumption *self, guint
 const SynWindowClock *syn_resumption_get_clock (const SynResumption *self);
 /* The first sequence not below @from at which some projection's own events of @input end: a partial must not go across it. 0: there is none. */
 guint64 syn_resumption_get_seal (const SynResumption *self, guint input, guint64 from);
+/* The last event of @input that some projection has; 0: none. */
+guint64 syn_resumption_get_newest (const SynResumption *self, guint input);
 /* Whether some projection has events beyond @progress (of each input): then partials are of one input each. */
 gboolean syn_resumption_is_behind (const SynResumption *self, const SynProgress *progress);
 void syn_resumption_free (SynResumption *self);

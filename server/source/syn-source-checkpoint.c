@@ -74,7 +74,12 @@ checkpoint_put (SynJournalRequest *answer, gpointer user_data)
 
   self->putting = FALSE;
   if (!source->closed && answer->error != NULL)
-    self->put_record = 0; /* again at the next look */
+    self->put_sequence = self->put_record = 0; /* again at the next look */
+  else if (!source->closed && self->must_put)
+    {
+      self->must_put = self->put_sequence != source->sequence;
+      syn_source_durable_take (source);
+    }
   syn_source_unref (source);
 }
 

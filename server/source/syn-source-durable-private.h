@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 typedef enum {
   SYN_DURABLE_STARTING, /* asks the journal for what has to be known first */
   SYN_DURABLE_SCANNING, /* reads what came after the checkpoint, for its numbers */
-  SYN_DURABLE_OPEN,     /* takes what is published */
+  SYN_DURABLE_OPEN,     /* replays, and takes what is published once all feeds have told how far they are */
 } SynDurableStage;
 
 typedef struct {
@@ -30,6 +30,8 @@ struct _SynDurable {
   guint64 record;      /* of the last event acknowledged */
   GQueue out;          /* of appends: in order */
   gboolean failing;    /* one was not taken, and others are still out */
+  gboolean taking;     /* publishers: no feed has events that are still to be numbered */
+  gboolean must_put;   /* before that: the checkpoint has to say where the numbers go on */
   char *refusal;       /* (owned) (nullable): why the last one was not taken */
   guint64 first;       /* record of the log that is the first left */
   guint64 cursor;      /* record where the next read begins */
@@ -47,6 +49,7 @@ struct _SynDurable {
   gint64 began_ms;
   gboolean must_trim;
   gboolean after_lost; /* of the pass: what comes next may be taken after a gap */
+  guint64 missing_end; /* sequence of the last event that was said to be missing in the log, by nothing that marks it; 0: none */
   guint64 lost_end;    /* sequence of the last event that the disk has lost; 0: none */
   SynTimer retry, check;
   /* the checkpoint */
@@ -65,6 +68,10 @@ void syn_source_durable_fail (SynSource *source, char *message);
 gboolean syn_source_durable_came_well (SynSource *source, SynJournalRequest *answer);
 void syn_source_durable_find_first (SynSource *source); /* where the log begins now */
 void syn_source_durable_open (SynSource *source);       /* the scan is over */
+
+/* A feed has told that it has events up to @newest: numbers go on above. */
+void syn_source_durable_raise (SynSource *source, SynFeed *feed, guint64 newest);
+void syn_source_durable_take (SynSource *source); /* what is published, if nothing is in the way any more */
 
 /* ---- syn-source-replay.c ---- */
 void syn_source_replay_register_metrics (void);

@@ -9,7 +9,8 @@
  *
  * Activation: trim nothing (answered after all that an activation before this one still had out), hold what is not in a checkpoint, claim, get the
  * checkpoint, and scan what the log has since then for sequences and producers. It is active meanwhile, so that its status can be asked for; publishers
- * are told UNAVAILABLE. Whatever fails begins all of it again after a while. Then it is open, although its feeds may have far to go.
+ * are told UNAVAILABLE. Whatever fails begins all of it again after a while. Then it is open, although its feeds may have far to go. But before anything gets
+ * a number each feed has told which it has: a log that lost its end would give numbers a second time, and feeds would take the events for repeats.
  *
  * Rejected: deferring the activation until the replay is over (its time limit, and a
  * status that cannot be asked for), publishers that wait for the replay (nothing in it can refuse their events), telling publishers OK before
@@ -190,8 +191,48 @@ syn_source_durable_open (SynSource *source)
   self->stage = SYN_DURABLE_OPEN;
   self->posted = source->sequence;
   syn_source_set_error (source, NULL);
-  syn_metric_add (source->lane, recovering_metric, -1);
+  syn_source_durable_take (source);
   syn_lane_arm (source->lane, &self->check, CHECK_MS, syn_source_checkpoint_on_check, source);
+}
+
+static const SynFeed *
+find_untold (SynSource *source)
+{
+  for (guint i = 0; i < source->n_feeds; i++)
+    if (!source->feeds[i].has_told)
+      return &source->feeds[i];
+  return NULL;
+}
+
+void
+syn_source_durable_take (SynSource *source)
+{
+  SynDurable *self = source->durable;
+
+  if (self->taking || find_untold (source) != NULL)
+    return;
+  if (self->must_put)
+    {
+      if (!self->putting)
+        syn_source_checkpoint_put (source);
+      return;
+    }
+  self->taking = TRUE;
+  syn_metric_add (source->lane, recovering_metric, -1);
+}
+
+void
+syn_source_durable_raise (SynSource *source, SynFeed *feed, guint64 newest)
+{
+  SynDurable *self = source->durable;
+
+  if (self->taking || newest <= source->sequence)
+    return;
+  g_warning ("source \"%s\": partition %u of the journal: it ends with event %" G_GUINT64_FORMAT ", and %s/%s has events up to %" G_GUINT64_FORMAT
+             ": numbers go on above; events %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " are lost to those that have not taken them",
+             source->spec->name, self->partition, source->sequence, feed->type, feed->key, newest, source->sequence + 1, newest);
+  source->sequence = self->posted = self->lost_end = newest;
+  self->must_put = TRUE;
 }
 
 /* Each step begins when the one before has been answered. */
@@ -210,7 +251,10 @@ start (SynSource *source)
   g_clear_pointer (&source->producers, syn_producers_free);
   source->producers = syn_producers_new ();
   for (guint i = 0; i < source->n_feeds; i++)
-    source->feeds[i].state = SYN_FEED_BEHIND;
+    {
+      source->feeds[i].state = SYN_FEED_BEHIND;
+      source->feeds[i].has_told = FALSE;
+    }
   syn_source_durable_find_first (source);
 }
 
@@ -351,6 +395,11 @@ syn_source_durable_is_open (SynSource *source, GError **error)
   else if (self->stage != SYN_DURABLE_OPEN)
     g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "source \"%s\" is recovering: what its journal says of it is being read",
                  source->spec->name);
+  else if (!self->taking && find_untold (source) != NULL)
+    g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "source \"%s\" is recovering: %s/%s has not told yet which events it has",
+                 source->spec->name, find_untold (source)->type, find_untold (source)->key);
+  else if (!self->taking)
+    g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "source \"%s\" is recovering: its checkpoint is being written", source->spec->name);
   else if (self->failing)
     g_set_error (error, SYN_ERROR, SYN_ERROR_UNAVAILABLE, "source \"%s\" takes no durable events now: %s", source->spec->name, self->refusal);
   else if (self->out.length + source->in_flight >= SYN_MAX_BATCHES_IN_FLIGHT)
@@ -479,9 +528,9 @@ syn_source_durable_stop (SynSource *source)
   for (guint i = 0; i < source->n_feeds; i++)
     while (source->feeds[i].asking.head != NULL)
       syn_message_fail (syn_message_list_pop (&source->feeds[i].asking), gone);
-  if (self->stage != SYN_DURABLE_OPEN)
+  if (!self->taking)
     syn_metric_add (source->lane, recovering_metric, -1);
-  else if (syn_source_checkpoint_is_due (source))
+  if (self->stage == SYN_DURABLE_OPEN && syn_source_checkpoint_is_due (source))
     syn_source_checkpoint_put (source);
 }
 
@@ -503,7 +552,7 @@ syn_source_durable_get_status (SynSource *source, SynSourceStatus *status)
   SynDurable *self = source->durable;
 
   status->durable = TRUE;
-  status->recovering = self->stage != SYN_DURABLE_OPEN || syn_source_count_feeds (source, SYN_FEED_LIVE) < source->n_feeds;
+  status->recovering = !self->taking || syn_source_count_feeds (source, SYN_FEED_LIVE) < source->n_feeds;
   status->replayed = self->n_replayed;
   status->permille = syn_source_replay_get_permille (source);
 }

@@ -38,6 +38,7 @@ typedef struct
   const char *type; /* static */
   const char *key;  /* the catalog's */
   SynFeedState state;
+  gboolean has_told;     /* since the source's activation, how far it is */
   guint64 progress;      /* sequence of the last event that was sent to it, or that it says it has */
   guint n_out;           /* batches that it has not acknowledged */
   guint n_replayed_out;  /* of those, replayed ones */

@@ -324,8 +324,17 @@ progress_told (gpointer payload, const GError *error, gpointer user_data)
   source->durable->n_asked--;
   if (!source->closed)
     {
-      feed->progress = error == NULL && payload != NULL ? *(const guint64 *) payload : 0;
+      const SynFeedProgress *progress = error == NULL ? payload : NULL;
+
+      feed->progress = progress != NULL ? progress->sequence : 0;
       feed->state = told ? SYN_FEED_TOLD : SYN_FEED_BEHIND;
+      if (progress != NULL)
+        syn_source_durable_raise (source, feed, progress->newest);
+      if (told)
+        {
+          feed->has_told = TRUE;
+          syn_source_durable_take (source);
+        }
       if (!told)
         syn_source_durable_feed_done (source, feed, TRUE);
       else

@@ -68,10 +68,15 @@ void syn_sources_register (SynSilo *silo, SynCatalog *catalog);
  * again. */
 #define SYN_DURABLE_EPOCH G_MAXUINT64
 
-/* To a feed, from a durable source that is about to replay: payload the source's name (char *, g_free); the reply is a guint64 * (g_free): of
- * that source's events it has all up to this one, and they need not come again; 0: none. Answered once the feed has its checkpoint. At its activation a source
+/* To a feed, from a durable source that is about to replay: payload the source's name (char *, g_free); the reply is a SynFeedProgress * (g_free).
+ * Answered once the feed has its checkpoint. At its activation a source
  * asks each of its feeds, and replays to all of them from the least on; what one of them has already it recognises by its sequence. */
 #define SYN_PROGRESS_METHOD 1003
+
+typedef struct {
+  guint64 sequence; /* of that source's events it has all up to this one, and they need not come again; 0: none */
+  guint64 newest;   /* nothing up to this one would be counted by all that it feeds; not below sequence */
+} SynFeedProgress;
 
 /* SYN_SOURCE_REPLAY: a feed that is made of this source lacks events. The source asks it for its progress, and delivers to it alone what it has delivered so far
  * and comes after that; what is delivered later follows without a gap. The reply (NULL payload) says that all of it has been acknowledged. Feeds

@@ -20,10 +20,12 @@
  * activation. */
 typedef struct {
   guint64 progress;
+  guint64 newest; /* what it says is its own newest, when it is above progress */
   GString *given;
   GString *sums; /* of n, per batch */
   guint n_failing; /* batches that it refuses from now on */
   gboolean answers_progress;
+  gboolean is_slow; /* ... later: it is called again */
 } Feed;
 
 static Feed feeds[2]; /* "a", "b" */
@@ -44,8 +46,16 @@ feed_receive (SynGrain *grain, gpointer state, SynMessage *message)
   if (syn_message_get_method (message) == SYN_PROGRESS_METHOD)
     {
       g_assert_cmpstr (syn_message_get_payload (message), ==, "trades");
-      if (self->answers_progress)
-        syn_message_reply (message, g_memdup2 (&self->progress, sizeof self->progress), g_free);
+      g_autoptr (GError) slow = g_error_new_literal (SYN_ERROR, SYN_ERROR_TIMEOUT, "still loading");
+
+      if (self->is_slow)
+        syn_message_fail (message, slow);
+      else if (self->answers_progress)
+        {
+          const SynFeedProgress told = { self->progress, MAX (self->progress, self->newest) };
+
+          syn_message_reply (message, g_memdup2 (&told, sizeof told), g_free);
+        }
       else
         syn_message_fail (message, error);
       return;
@@ -568,6 +578,50 @@ test_lost (void)
     }
 }
 
+/* A log that ends before what feeds have, and no checkpoint knows: nothing is numbered before all have told, and what is numbered then is new to each. */
+static void
+test_below_feeds (void)
+{
+  g_autoptr (SynJournal) journal = syn_memory_journal_new ();
+
+  for (guint round = 0; round < 3; round++)
+    {
+      g_autoptr (SynCatalog) catalog = NULL;
+      g_autoptr (SynSilo) silo = NULL;
+      Answer *answer;
+
+      clear_given ();
+      feeds[0].progress = round == 0 ? 0 : 2;
+      feeds[0].newest = round == 1 ? 5 : 0; /* as a conflation, whose projections differ */
+      feeds[1].progress = round == 0 ? 0 : round == 1 ? 7 : 9;
+      feeds[1].is_slow = round == 1;
+      silo = silo_new (journal, &catalog);
+      if (round == 0)
+        {
+          assert_post (silo, 2, "p", 1, "2/2");
+          continue;
+        }
+      if (round == 2)
+        {
+          /* the log's own gap does not keep it from beginning again */
+          assert_post (silo, 1, NULL, 0, "1/10");
+          g_assert_cmpuint (feeds[1].progress, ==, 10);
+          break;
+        }
+      answer = post (silo, 1, NULL, 0);
+      g_assert_true (answer->done);
+      g_assert_cmpstr (answer->text, ==, "!4 source \"trades\" is recovering: projection/b has not told yet which events it has");
+      g_free (answer->text);
+      g_free (answer);
+      assert_post (silo, 2, "p", 1, "2/2"); /* what was acknowledged is */
+      feeds[1].is_slow = FALSE;
+      syn_silo_advance (silo, 1000);
+      assert_post (silo, 2, NULL, 0, "2/9");
+      g_assert_cmpstr (feeds[0].given->str, ==, "!8-9 ");
+      g_assert_cmpstr (feeds[1].given->str, ==, "!8-9 ");
+    }
+}
+
 /* Bytes of a checkpoint that were cut off anywhere, or have a bit wrong: never more read than is there. */
 static void
 test_damaged_producers (void)
@@ -642,7 +696,7 @@ quiet (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer u
   return G_LOG_WRITER_HANDLED;
 }
 
-static void (*the_test[16]) (void);
+static void (*the_test[20]) (void);
 
 static void
 run (gconstpointer data)
@@ -671,6 +725,7 @@ main (int argc, char **argv)
     { "/source-durable/trimmed", test_trimmed },
     { "/source-durable/published-while-scanned", test_published_while_scanned },
     { "/source-durable/lost", test_lost },
+    { "/source-durable/below-feeds", test_below_feeds },
     { "/source-durable/producers/damaged", test_damaged_producers },
     { "/source-durable/producers/forgotten", test_forgotten_producers },
     { "/source-durable/no-journal", test_no_journal },

@@ -48,6 +48,7 @@ struct _SynDurable {
   guint64 n_replayed;  /* since all feeds were live */
   gint64 began_ms;
   gboolean must_trim;
+  gboolean has_record; /* of the pass: it came to one of this source: retention has not trimmed what is behind it */
   gboolean after_lost; /* of the pass: what comes next may be taken after a gap */
   guint64 missing_end; /* sequence of the last event that was said to be missing in the log, by nothing that marks it; 0: none */
   guint64 lost_end;    /* sequence of the last event that the disk has lost; 0: none */

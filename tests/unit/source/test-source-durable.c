@@ -182,6 +182,12 @@ replay_done (gpointer payload, const GError *error, gpointer user_data)
   *(gboolean *) user_data = TRUE;
 }
 
+static gint64
+count_missing (SynSilo *silo)
+{
+  return syn_metric_sum (silo, syn_metric_register (SYN_METRIC_COUNTER, "source_missing_events_total", ""));
+}
+
 static void
 set_up (void)
 {
@@ -453,6 +459,7 @@ test_trimmed (void)
           g_assert_true (g_str_has_prefix (feeds[0].given->str, "!~"));
           g_assert_false (g_str_has_prefix (feeds[0].given->str, "!~1-"));
           g_assert_true (g_str_has_suffix (feeds[0].given->str, "-20 "));
+          g_assert_cmpint (count_missing (silo), ==, 0); /* trimmed, and not missing */
         }
       for (guint i = 0; i < 10; i++)
         {
@@ -603,7 +610,8 @@ test_below_feeds (void)
         }
       if (round == 2)
         {
-          /* the log's own gap does not keep it from beginning again */
+          /* the log's own gap does not keep it from beginning again, and is said: nothing marks it */
+          g_assert_cmpint (count_missing (silo), ==, 5);
           assert_post (silo, 1, NULL, 0, "1/10");
           g_assert_cmpuint (feeds[1].progress, ==, 10);
           break;

@@ -265,6 +265,9 @@ class Silo:
             answer = self.get("/v1/projections/" + path, headers)
             if answer.status == 304:
                 continue
+            if token is None and answer.status == 503 and answer.json["error"]["code"] == "unavailable":
+                time.sleep(0.05)  # it has begun just now, and asks its sources what it lacks
+                continue
             if answer.status != 200:
                 raise AssertionError(f"GET {path}: {answer!r}")
             token, picture = answer.headers["ETag"], answer.json

@@ -38,7 +38,7 @@ read_batch (const SynSourceSpec *spec, ReplicaEventBatch *from, const char *prod
 static char *
 make_text (const SynFieldSpec *field)
 {
-  gint64 value = (gint64) g_test_rand_int () << 20 ^ g_test_rand_int ();
+  gint64 value = (gint64) ((guint64) g_test_rand_int () << 20) ^ g_test_rand_int ();
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
 
   switch (field->type)

@@ -90,15 +90,19 @@ send_batch (WsPublisher *self, int fd, GRand *rand)
   gsize length;
   const guint8 *data = g_bytes_get_data (self->batch, &length);
   ReplicaWirePublish publish = { .type = REPLICA_WIRE_PUBLISH, .batch_bytes = (guint32) length };
+  gsize size = sizeof publish + length;
   guint32 mask = g_rand_int (rand);
-  guint64 size = GUINT64_TO_BE (sizeof publish + length);
-  guint8 head[14 + sizeof publish] = { 0x82, 0xff };
+  guint8 head[14 + sizeof publish] = { 0x82 };
+  guint n = 2, n_length = size < 126 ? 0 : size <= G_MAXUINT16 ? 2 : 8; /* the shortest that holds it, or it is refused */
 
-  memcpy (head + 2, &size, 8);
-  memcpy (head + 10, &mask, 4);
+  head[1] = (guint8) (0x80 | (n_length == 0 ? size : n_length == 2 ? 126 : 127));
+  for (guint i = n_length; i > 0; i--)
+    head[n++] = (guint8) (size >> (8 * (i - 1)));
+  memcpy (head + n, &mask, 4);
+  n += 4;
   for (guint i = 0; i < sizeof publish; i++)
-    head[14 + i] = ((const guint8 *) &publish)[i] ^ ((const guint8 *) &mask)[i & 3];
-  send_all (fd, head, sizeof head);
+    head[n++] = ((const guint8 *) &publish)[i] ^ ((const guint8 *) &mask)[i & 3];
+  send_all (fd, head, n);
   send_masked (fd, data, length, mask);
 }
 
@@ -118,6 +122,8 @@ receive_answer (int fd)
       length = (guint) (rest[0] << 8 | rest[1]);
     }
   receive_all (fd, rest, length);
+  if (frame[0] != 0x82)
+    g_error ("the server ended it: %.*s", (int) length - 2, (const char *) rest + 2);
   if (rest[0] == REPLICA_WIRE_PUBLISHED)
     return TRUE;
   if (rest[0] != REPLICA_WIRE_REFUSED || (rest[2] != REPLICA_ERROR_OVERLOADED && rest[2] != REPLICA_ERROR_UNAVAILABLE))

@@ -53,6 +53,7 @@ struct _DashGrid
   guint flash_source; /* 0: none */
   gboolean is_stale;  /* what the slots show is not of the snapshot: nobody has seen them since */
   gboolean is_configuring;
+  gboolean is_allocating; /* within size_allocate(): what would ask for another allocation is done there */
 };
 
 void dash_grid_emit (DashGrid *self, DashGridSignal signal);

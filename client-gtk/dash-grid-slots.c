@@ -158,7 +158,8 @@ dash_grid_refresh_slots (DashGrid *self, DashGridRefresh refresh)
 
       write_slots (self, DASH_GRID_REFRESH_ALL, &again);
       dash_grid_header_refresh (DASH_GRID_HEADER (self->header));
-      gtk_widget_queue_allocate (GTK_WIDGET (self));
+      if (!self->is_allocating)
+        gtk_widget_queue_allocate (GTK_WIDGET (self));
     }
 }
 

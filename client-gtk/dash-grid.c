@@ -164,6 +164,7 @@ dash_grid_size_allocate (GtkWidget *widget, int width, int height, int baseline)
 {
   DashGrid *self = DASH_GRID (widget);
   int row_height = self->paint.style.row_height;
+  float columns_width;
   int full_width, x, y;
 
   self->n_used = MIN (get_n_wanted (self), self->slots->len);
@@ -176,7 +177,12 @@ dash_grid_size_allocate (GtkWidget *widget, int width, int height, int baseline)
       dash_grid_header_refresh (DASH_GRID_HEADER (self->header));
     }
   configure_adjustments (self);
+  columns_width = self->paint.columns.width;
+  self->is_allocating = TRUE;
   dash_grid_refresh_slots (self, DASH_GRID_REFRESH_MOVED);
+  self->is_allocating = FALSE;
+  if (self->paint.columns.width != columns_width) /* a longer text came into sight */
+    configure_adjustments (self);
 
   full_width = MAX (width, (int) ceilf (self->paint.columns.width));
   x = -dash_grid_get_offset (self->hadjustment);

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "replica-snapshot-builder.h"
@@ -388,6 +389,63 @@ fixture_count_descriptors (void)
   return n;
 }
 
+gboolean
+fixture_need_descriptors (guint n)
+{
+  struct rlimit limit;
+  g_autofree char *message = NULL;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  if (limit.rlim_cur >= n)
+    return TRUE;
+  limit.rlim_cur = MIN (limit.rlim_max, n);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  if (limit.rlim_cur >= n)
+    return TRUE;
+  message = g_strdup_printf ("needs %u descriptors, and the limit is %llu", n, (unsigned long long) limit.rlim_cur);
+  g_test_skip (message);
+  return FALSE;
+}
+
+guint
+fixture_n_waiting (Fixture *self)
+{
+  SynBeaconStatus status;
+
+  fixture_settle (self);
+  syn_beacons_get_status (self->silo, &status);
+  return status.waiting;
+}
+
+gint64
+fixture_metric (Fixture *self, SynMetric which)
+{
+  return syn_metric_sum (self->silo, which);
+}
+
+static void
+drained_cb (gpointer user_data)
+{
+  Fixture *self = user_data;
+
+  g_assert_false (self->drained);
+  self->drained = TRUE;
+}
+
+void
+fixture_drain (Fixture *self)
+{
+  syn_front_drain (self->front, drained_cb, self);
+}
+
+char *
+fixture_token_headers (Fixture *self, const char *more)
+{
+  char token[REPLICA_TOKEN_TEXT_MAX];
+
+  return g_strdup_printf ("If-None-Match: \"%s\"\r\n%s", replica_token_format (fixture_token (self), token), more);
+}
+
 /* ---- clients ---- */
 
 int
@@ -487,6 +545,22 @@ client_ask (Fixture *self, int fd, const char *text)
 {
   client_send (self, fd, text);
   return client_read (self, fd, NULL);
+}
+
+char *
+client_post (Fixture *self, int fd, const char *head, const char *body)
+{
+  g_autofree char *text = g_strdup_printf ("%sContent-Length: %zu\r\n\r\n%s", head, strlen (body), body);
+
+  return client_ask (self, fd, text);
+}
+
+char *
+client_poll (Fixture *self, int fd, const char *headers)
+{
+  g_autofree char *text = g_strdup_printf ("GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\n%s\r\n", headers);
+
+  return client_ask (self, fd, text);
 }
 
 char *

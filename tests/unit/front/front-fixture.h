@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "syn-catalog.h"
+#include <string.h>
 #include "replica-snapshot.h"
+#include "syn-catalog.h"
 #include "syn-front.h"
+#include "syn-metrics.h"
 #include "syn-silo-test.h"
 
 /* A whole front over real sockets, on a stepped silo: its clock moves only by fixture_advance(). Behind it are a projection and a source
@@ -42,6 +44,15 @@ void fixture_release (Fixture *self);
 void fixture_settle (Fixture *self);
 void fixture_advance (Fixture *self, gint64 ms);
 guint fixture_count_descriptors (void);
+/* Raises the limit of descriptors to @n; where that cannot be, skips the test, says how many there are, and returns FALSE. */
+gboolean fixture_need_descriptors (guint n);
+/* Polls that wait, at all beacons. */
+guint fixture_n_waiting (Fixture *self);
+gint64 fixture_metric (Fixture *self, SynMetric which);
+/* Begins to drain; `drained` becomes TRUE with its end, which comes once. */
+void fixture_drain (Fixture *self);
+/* Headers of a poll that has the newest snapshot, with others behind. */
+char *fixture_token_headers (Fixture *self, const char *more);
 
 /* Clients: plain sockets, read without blocking after things have settled. */
 int client_connect (Fixture *self);
@@ -54,6 +65,19 @@ gboolean client_is_closed (Fixture *self, int fd);
 void client_close (Fixture *self, int fd);
 /* Sends and reads. */
 char *client_ask (Fixture *self, int fd, const char *text);
+/* POST, @head being all but the length; and a poll of "quotes" with those headers. */
+char *client_post (Fixture *self, int fd, const char *head, const char *body);
+char *client_poll (Fixture *self, int fd, const char *headers);
 /* A header's value in an answer, or NULL. */
 char *header_of (const char *answer, const char *name);
 guint status_of (const char *answer);
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+#define assert_has(text, part) \
+  G_STMT_START \
+  { \
+    if (strstr (text, part) == NULL) \
+      g_error ("\"%s\" is not in: %s", part, text); \
+  } \
+  G_STMT_END

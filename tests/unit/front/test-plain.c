@@ -12,14 +12,7 @@
 #include "syn-limits.h"
 #include "syn-plain-private.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define POLL GET ("/v1/projections/quotes")
-
-static gint64
-metric (Fixture *f, SynMetric which)
-{
-  return syn_metric_sum (f->silo, which);
-}
 
 /* A poll that waits for the snapshot after the newest. */
 static char *
@@ -41,15 +34,6 @@ count (const char *text, const char *part)
   return n;
 }
 
-static guint
-n_waiting (Fixture *f)
-{
-  SynBeaconStatus status;
-
-  syn_beacons_get_status (f->silo, &status);
-  return status.waiting;
-}
-
 static void
 test_stays (Fixture *f, gconstpointer data)
 {
@@ -67,11 +51,11 @@ test_stays (Fixture *f, gconstpointer data)
       next = client_read (f, fd, NULL);
       g_assert_cmpuint (status_of (next), ==, 200);
     }
-  g_assert_cmpint (metric (f, syn_plain_metrics.polls), ==, 10);
-  g_assert_cmpint (metric (f, syn_plain_metrics.requests), ==, 10);
-  g_assert_cmpint (metric (f, syn_plain_metrics.connections), ==, 1);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.polls), ==, 10);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.requests), ==, 10);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.connections), ==, 1);
   client_close (f, fd);
-  g_assert_cmpint (metric (f, syn_plain_metrics.connections), ==, 0);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.connections), ==, 0);
 }
 
 /* Whatever is not plain goes over, at once or later, with the bytes that came with it. */
@@ -102,7 +86,7 @@ test_goes_over (Fixture *f, gconstpointer data)
       {
         gboolean later = round > 0;
         int fd = client_connect (f);
-        gint64 polls = metric (f, syn_plain_metrics.polls);
+        gint64 polls = fixture_metric (f, syn_plain_metrics.polls);
         g_autofree char *answer = NULL, *after = NULL;
 
         g_test_message ("%s", requests[i].text);
@@ -118,19 +102,19 @@ test_goes_over (Fixture *f, gconstpointer data)
         else
           answer = client_ask (f, fd, requests[i].text);
         g_assert_cmpuint (status_of (answer), ==, requests[i].status);
-        g_assert_cmpint (metric (f, syn_plain_metrics.polls), ==, polls + later);
+        g_assert_cmpint (fixture_metric (f, syn_plain_metrics.polls), ==, polls + later);
         if (i < 3)
           {
             after = client_ask (f, fd, POLL); /* it stays there */
             g_assert_cmpuint (status_of (after), ==, 200);
-            g_assert_cmpint (metric (f, syn_plain_metrics.polls), ==, polls + later);
+            g_assert_cmpint (fixture_metric (f, syn_plain_metrics.polls), ==, polls + later);
           }
         client_close (f, fd);
         if (round == 1)
           before = fixture_count_descriptors (); /* by now both lanes have their sets */
       }
   g_assert_cmpuint (fixture_count_descriptors (), ==, before);
-  g_assert_cmpint (metric (f, syn_plain_metrics.connections), ==, 0);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.connections), ==, 0);
 }
 
 /* What is sent ahead is answered in its order, whoever answers it. */
@@ -172,7 +156,7 @@ test_much_ahead (Fixture *f, gconstpointer data)
   for (guint i = 0; i < n; i++)
     g_string_append (all, POLL);
   client_send (f, fd, all->str);
-  g_assert_cmpuint (n_waiting (f), ==, 1);
+  g_assert_cmpuint (fixture_n_waiting (f), ==, 1);
   fixture_publish_snapshot (f, 2);
   for (guint i = 0; i < 4; i++)
     {
@@ -201,7 +185,7 @@ test_half_closed (Fixture *f, gconstpointer data)
   answers = client_read (f, fd, &closed);
   g_assert_cmpuint (count (answers, "HTTP/1.1 304 Not Modified"), ==, 2);
   g_assert_true (closed);
-  g_assert_cmpuint (n_waiting (f), ==, 0);
+  g_assert_cmpuint (fixture_n_waiting (f), ==, 0);
   client_close (f, fd);
   g_assert_cmpuint (fixture_count_descriptors (), ==, before - 2);
 }
@@ -229,8 +213,8 @@ test_resets (Fixture *f, gconstpointer data)
       client_close (f, fd);
     }
   g_assert_cmpuint (fixture_count_descriptors (), ==, before);
-  g_assert_cmpuint (n_waiting (f), ==, 0);
-  g_assert_cmpint (metric (f, syn_plain_metrics.connections), ==, 0);
+  g_assert_cmpuint (fixture_n_waiting (f), ==, 0);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.connections), ==, 0);
 }
 
 /* Silent, slow with its first head, idle after an answer, slow with its second head: each has its time, and no byte makes it longer. */
@@ -299,7 +283,7 @@ test_stalled (Fixture *f, gconstpointer data)
   }
   fixture_advance (f, 2000);
   g_assert_cmpuint (fixture_count_descriptors (), ==, before - 1);
-  g_assert_cmpint (metric (f, syn_plain_metrics.stalled), ==, 1);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.stalled), ==, 1);
   client_close (f, stalled);
 }
 
@@ -315,10 +299,10 @@ test_large_text (Fixture *f, gconstpointer data)
   first = client_ask (f, fd, POLL);
   fixture_publish_snapshot (f, SYN_MAX_PLAIN_TEXT_BYTES / 8 + 1000);
   g_free (client_ask (f, fd, "GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.synoptic.snapshot\r\n\r\n"));
-  polls = metric (f, syn_plain_metrics.polls);
+  polls = fixture_metric (f, syn_plain_metrics.polls);
   second = client_ask (f, fd, POLL);
   g_assert_cmpuint (status_of (second), ==, 200);
-  g_assert_cmpint (metric (f, syn_plain_metrics.polls), ==, polls);
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.polls), ==, polls);
   client_close (f, fd);
 }
 
@@ -355,12 +339,6 @@ test_too_many (Fixture *f, gconstpointer data)
 /* ---- drain ---- */
 
 static void
-drained (gpointer user_data)
-{
-  ((Fixture *) user_data)->drained = TRUE;
-}
-
-static void
 test_drain (Fixture *f, gconstpointer data)
 {
   int idle = client_connect (f), waits = client_connect (f), silent = client_connect (f), ahead = client_connect (f);
@@ -373,7 +351,7 @@ test_drain (Fixture *f, gconstpointer data)
   client_send (f, waits, held);
   two = g_strconcat (held, POLL, NULL);
   client_send (f, ahead, two);
-  syn_front_drain (f->front, drained, f);
+  fixture_drain (f);
   answer = client_read (f, waits, &closed);
   g_assert_cmpuint (status_of (answer), ==, 503);
   connection = header_of (answer, "Connection");
@@ -401,7 +379,7 @@ test_drain_late (Fixture *f, gconstpointer data)
   fixture_publish_snapshot (f, 500000);
   setsockopt (slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   client_send (f, slow, "GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.synoptic.snapshot\r\n\r\n");
-  syn_front_drain (f->front, drained, f);
+  fixture_drain (f);
   fixture_advance (f, 1000);
   g_assert_false (f->drained);
   fixture_advance (f, SYN_DRAIN_MS - 1000);

@@ -1,201 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Grains on a stepped silo: activation, turns, mailboxes, idle collection, supervision, deadlines, and that each call is
- * answered exactly once whatever the interleaving. */
-#include <string.h>
-
-#include "syn-error.h"
-#include "syn-silo-private.h"
-#include "syn-silo-test.h"
-
-/* A grain that does what its messages say. */
-enum { ECHO = 1, KEEP, FLUSH, FAIL, END, END_WITH_ERROR, HOLD, RELEASE, CONSUME };
-
-typedef struct {
-  SynMessageList kept;
-  guint64 epoch;
-} Puppet;
-
-/* What the tests look at and turn; reset by setup(). */
-static struct {
-  guint n_activated, n_deactivated;
-  guint fail_activations; /* how many more of them */
-  GString *log;           /* keys, in the order of their turns */
-  guint64 epochs[64];
-  GString *warnings;
-} world;
-
-static GLogWriterOutput
-catch_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
-{
-  for (gsize i = 0; i < n_fields; i++)
-    if (strcmp (fields[i].key, "MESSAGE") == 0 && level == G_LOG_LEVEL_WARNING)
-      g_string_append_printf (world.warnings, "%s\n", (const char *) fields[i].value);
-  if (level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR))
-    return g_log_writer_default (level, fields, n_fields, user_data);
-  return G_LOG_WRITER_HANDLED;
-}
-
-static gpointer
-puppet_activate (SynGrain *grain, const char *key, gpointer type_data, GError **error)
-{
-  Puppet *self;
-
-  g_assert_cmpstr (key, ==, syn_grain_get_key (grain));
-  g_assert_cmpstr (type_data, ==, "type data");
-  g_assert_true (syn_grain_get_lane (grain) == syn_lane_current ());
-  if (world.fail_activations > 0)
-    {
-      world.fail_activations--;
-      g_set_error (error, SYN_ERROR, SYN_ERROR_NOT_FOUND, "no %s today", key);
-      return NULL;
-    }
-  self = g_new0 (Puppet, 1);
-  self->epoch = syn_grain_get_epoch (grain);
-  world.epochs[world.n_activated++ % G_N_ELEMENTS (world.epochs)] = self->epoch;
-  return self;
-}
-
-static void
-puppet_receive (SynGrain *grain, gpointer state, SynMessage *message)
-{
-  Puppet *self = state;
-  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_CONFLICT, "as you wish");
-  SynMessage *kept;
-
-  g_string_append_c (world.log, syn_grain_get_key (grain)[0]);
-  switch (syn_message_get_method (message))
-    {
-    case ECHO:
-      syn_message_reply (message, syn_message_steal_payload (message), g_free);
-      break;
-    case KEEP:
-      *syn_message_get_slot (message) = self;
-      syn_message_list_push (&self->kept, message);
-      break;
-    case FLUSH:
-      while ((kept = syn_message_list_pop (&self->kept)) != NULL)
-        {
-          g_assert_true (*syn_message_get_slot (kept) == self);
-          syn_message_reply (kept, g_strdup ("flushed"), g_free);
-        }
-      syn_message_reply (message, NULL, NULL);
-      break;
-    case FAIL:
-      syn_message_fail (message, error);
-      break;
-    case END:
-      syn_grain_deactivate_soon (grain, NULL);
-      syn_message_reply (message, NULL, NULL);
-      break;
-    case END_WITH_ERROR:
-      syn_grain_deactivate_soon (grain, error);
-      syn_message_reply (message, NULL, NULL);
-      break;
-    case HOLD:
-      syn_grain_hold (grain);
-      syn_message_reply (message, NULL, NULL);
-      break;
-    case RELEASE:
-      syn_grain_release (grain);
-      syn_message_reply (message, NULL, NULL);
-      break;
-    case CONSUME:
-      g_assert_false (syn_message_wants_reply (message));
-      syn_message_reply (message, g_strdup ("nobody wants this"), g_free);
-      break;
-    default:
-      g_assert_not_reached ();
-    }
-}
-
-static void
-puppet_deactivate (SynGrain *grain, gpointer state)
-{
-  Puppet *self = state;
-  SynMessage *message;
-  g_autoptr (GError) error = g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "deactivated");
-
-  world.n_deactivated++;
-  while ((message = syn_message_list_pop (&self->kept)) != NULL)
-    syn_message_fail (message, error);
-  g_free (self);
-}
-
-static const SynGrainType puppet_type = {
-  .name = "puppet", .idle_age_ms = 5000, .mailbox_limit = 300, .reentrant = TRUE,
-  .activate = puppet_activate, .receive = puppet_receive, .deactivate = puppet_deactivate,
-};
-static const SynGrainType guard_type = {
-  .name = "guard", .always_on = TRUE, .reentrant = TRUE,
-  .activate = puppet_activate, .receive = puppet_receive, .deactivate = puppet_deactivate,
-};
-
-static SynSilo *
-setup (guint n_lanes, gboolean keep)
-{
-  SynSilo *silo = syn_silo_new_stepped (n_lanes, NULL, NULL);
-  GString *log = world.log != NULL ? g_string_truncate (world.log, 0) : g_string_new (NULL);
-  GString *warnings = world.warnings != NULL ? g_string_truncate (world.warnings, 0) : g_string_new (NULL);
-
-  memset (&world, 0, sizeof world);
-  world.log = log;
-  world.warnings = warnings;
-  syn_silo_register (silo, &puppet_type, (gpointer) "type data");
-  syn_silo_register (silo, &guard_type, (gpointer) "type data");
-  if (keep)
-    syn_silo_keep (silo, "guard", "g");
-  g_assert_true (syn_silo_start (silo, NULL, NULL));
-  return silo;
-}
-
-/* What became of a call. */
-typedef struct {
-  guint n_replies;
-  char *payload;
-  int code; /* 0: no error */
-  char *text;
-} Outcome;
-
-static void
-outcome_clear (Outcome *self)
-{
-  g_free (self->payload);
-  g_free (self->text);
-  *self = (Outcome) { 0 };
-}
-
-static void
-note_reply (gpointer payload, const GError *error, gpointer user_data)
-{
-  Outcome *outcome = user_data;
-
-  outcome->n_replies++;
-  g_assert_cmpuint (outcome->n_replies, ==, 1);
-  outcome->payload = payload;
-  if (error == NULL)
-    return;
-  g_assert_null (payload);
-  g_assert_true (error->domain == SYN_ERROR);
-  outcome->code = error->code;
-  outcome->text = g_strdup (error->message);
-}
-
-static void
-call_type (SynLane *from, const char *type, const char *key, int method, guint timeout_ms, Outcome *outcome)
-{
-  SynCall call = {
-    .type = type, .key = key, .method = method, .payload = g_strdup ("hello"), .payload_free = g_free,
-    .timeout_ms = timeout_ms, .reply = outcome != NULL ? note_reply : NULL, .user_data = outcome,
-  };
-
-  syn_call (from, &call);
-}
-
-static void
-call (SynSilo *silo, const char *key, int method, Outcome *outcome)
-{
-  call_type (syn_silo_get_front_lane (silo), "puppet", key, method, 0, outcome);
-}
+/* Grains on a stepped silo: activation, turns, mailboxes, idle collection, deadlines. */
+#include "puppet-fixture.h"
 
 static void
 test_activation (void)
@@ -302,7 +107,7 @@ static void
 test_overload (void)
 {
   SynSilo *silo = setup (1, FALSE);
-  guint n = 1000, limit = puppet_type.mailbox_limit;
+  guint n = 1000, limit = PUPPET_MAILBOX_LIMIT;
   g_autofree Outcome *outcomes = g_new0 (Outcome, n);
   guint n_ok = 0, n_over = 0;
 
@@ -552,84 +357,6 @@ test_deferred_activation (void)
   g_assert_cmpuint (slow.n_received, ==, 4);
 }
 
-/* ---- the supervisor ---- */
-
-static void
-test_back_off (void)
-{
-  static const guint delays_ms[] = { 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000 };
-  SynMetric restarts, down;
-  SynSilo *silo = setup (1, TRUE);
-  SynLane *front = syn_silo_get_front_lane (silo);
-  Outcome outcome = { 0 };
-  g_auto (GStrv) lines = NULL;
-
-  restarts = syn_metric_register (SYN_METRIC_COUNTER, "grain_restarts_total", "");
-  down = syn_metric_register (SYN_METRIC_GAUGE, "grains_down", "");
-  world.fail_activations = G_N_ELEMENTS (delays_ms);
-  syn_silo_settle (silo);
-  g_assert_cmpint (syn_metric_sum (silo, down), ==, 1);
-  for (guint i = 0; i < G_N_ELEMENTS (delays_ms); i++)
-    {
-      g_assert_cmpuint (world.fail_activations, ==, G_N_ELEMENTS (delays_ms) - 1 - i);
-      /* Who calls meanwhile is told at once, and does not defeat the back-off. */
-      call_type (front, "guard", "g", ECHO, 0, &outcome);
-      syn_silo_settle (silo);
-      g_assert_cmpint (outcome.code, ==, SYN_ERROR_UNAVAILABLE);
-      g_assert_nonnull (strstr (outcome.text, "no g today"));
-      outcome_clear (&outcome);
-      syn_silo_advance (silo, delays_ms[i] - 1);
-      g_assert_cmpuint (world.fail_activations, ==, G_N_ELEMENTS (delays_ms) - 1 - i);
-      g_assert_cmpint (syn_metric_sum (silo, restarts), ==, i);
-      syn_silo_advance (silo, 1);
-      g_assert_cmpint (syn_metric_sum (silo, restarts), ==, i + 1);
-    }
-  g_assert_cmpuint (world.n_activated, ==, 1);
-  g_assert_cmpint (syn_metric_sum (silo, down), ==, 0);
-  lines = g_strsplit (world.warnings->str, "\n", -1);
-  g_assert_cmpuint (g_strv_length (lines), ==, G_N_ELEMENTS (delays_ms) + 1); /* one each, and the end */
-  g_assert_nonnull (strstr (lines[0], "guard/g"));
-  g_assert_nonnull (strstr (lines[0], "no g today"));
-
-  /* A short life does not forgive, one of 30 s does. */
-  call_type (front, "guard", "g", END_WITH_ERROR, 0, NULL);
-  syn_silo_advance (silo, 29999);
-  g_assert_cmpuint (world.n_activated, ==, 1);
-  syn_silo_advance (silo, 1);
-  g_assert_cmpuint (world.n_activated, ==, 2);
-  syn_silo_advance (silo, 30000);
-  call_type (front, "guard", "g", END_WITH_ERROR, 0, NULL);
-  syn_silo_advance (silo, 100);
-  g_assert_cmpuint (world.n_activated, ==, 3);
-  syn_silo_free (silo);
-}
-
-static void
-test_always_on (void)
-{
-  SynSilo *silo = setup (2, TRUE);
-  Outcome outcome = { 0 };
-
-  syn_silo_settle (silo);
-  g_assert_cmpuint (world.n_activated, ==, 1);
-  syn_silo_advance (silo, 3600000);
-  g_assert_cmpuint (world.n_deactivated, ==, 0);
-  /* Of an always-on type, but not named: supervised once it was active; a name that never was is only an error. */
-  world.fail_activations = 1;
-  call_type (syn_silo_get_front_lane (silo), "guard", "other", ECHO, 0, &outcome);
-  syn_silo_advance (silo, 1000);
-  g_assert_cmpint (outcome.code, ==, SYN_ERROR_NOT_FOUND);
-  g_assert_cmpuint (world.n_activated, ==, 1);
-  outcome_clear (&outcome);
-  call_type (syn_silo_get_front_lane (silo), "guard", "other", END_WITH_ERROR, 0, NULL);
-  syn_silo_settle (silo);
-  g_assert_cmpuint (world.n_activated, ==, 2);
-  syn_silo_advance (silo, 100);
-  g_assert_cmpuint (world.n_activated, ==, 3);
-  g_assert_cmpuint (syn_silo_get_n_activations (silo, "guard"), ==, 2);
-  syn_silo_free (silo);
-}
-
 /* ---- deadlines ---- */
 
 static void
@@ -655,105 +382,6 @@ test_deadline (void)
   outcome_clear (&late);
   outcome_clear (&early);
   syn_silo_free (silo);
-}
-
-/* ---- exactly one reply ---- */
-
-typedef struct {
-  const Outcome *outcomes;
-  guint n; /* called before the drain began */
-  gboolean done;
-} Drain;
-
-/* Whoever called before the drain has been told by the time that it is over. */
-static void
-drained (gpointer user_data)
-{
-  Drain *self = user_data;
-
-  g_assert_false (self->done);
-  self->done = TRUE;
-  for (guint i = 0; i < self->n; i++)
-    g_assert_cmpuint (self->outcomes[i].n_replies, ==, 1);
-}
-
-static void
-test_call_while_draining (void)
-{
-  SynSilo *silo = setup (2, FALSE);
-  SynLane *lane = syn_silo_get_lane (silo, 0), *before;
-  Outcome outcome = { 0 };
-
-  /* Refused where it is made: the lane that it is for does not run at all. */
-  syn_silo_drain (silo, NULL, NULL);
-  before = syn_silo_enter (silo, lane);
-  call_type (lane, "puppet", "a", ECHO, 0, &outcome);
-  call_type (lane, "puppet", "b", ECHO, 0, NULL);
-  syn_silo_enter (silo, before);
-  g_assert_cmpuint (outcome.n_replies, ==, 0);
-  syn_silo_step (silo, lane);
-  g_assert_cmpint (outcome.code, ==, SYN_ERROR_UNAVAILABLE);
-  outcome_clear (&outcome);
-  syn_silo_free (silo);
-  g_assert_cmpuint (world.n_activated, ==, 0);
-}
-
-static void
-test_interleavings (gconstpointer data)
-{
-  g_autoptr (GRand) rand = g_rand_new_with_seed (GPOINTER_TO_UINT (data));
-  SynSilo *silo = setup (3, TRUE);
-  static const int methods[] = { ECHO, ECHO, KEEP, KEEP, FLUSH, FAIL, END, END_WITH_ERROR };
-  static const char *const keys[] = { "a", "b", "c", "d", "e", "g" };
-  guint n = 2000, called = 0;
-  guint drain_at = (guint) g_rand_int_range (rand, 1000, 2500);
-  g_autofree Outcome *outcomes = g_new0 (Outcome, n);
-  Drain drain = { .outcomes = outcomes };
-
-  syn_silo_seed (silo, g_rand_int (rand) % 2 * GPOINTER_TO_UINT (data)); /* half of them */
-  world.fail_activations = (guint) g_rand_int_range (rand, 0, 20);
-  for (guint round = 0; (round < 4000 && called < n) || round <= drain_at; round++)
-    {
-      SynLane *lane = NULL;
-      guint pick = (guint) g_rand_int_range (rand, 0, 4);
-
-      lane = pick < 3 ? syn_silo_get_lane (silo, pick) : syn_silo_get_front_lane (silo);
-      if (round == drain_at)
-        {
-          drain.n = called;
-          syn_silo_drain (silo, drained, &drain);
-        }
-      switch (g_rand_int_range (rand, 0, 4))
-        {
-        case 0:
-          syn_silo_step (silo, lane);
-          break;
-        case 1:
-          if (g_rand_int_range (rand, 0, 20) == 0)
-            syn_silo_advance (silo, g_rand_int_range (rand, 0, 3000));
-          break;
-        default:
-          if (called < n)
-            {
-              guint timeout_ms = (guint) g_rand_int_range (rand, 0, 3) * 700;
-              const char *key = keys[g_rand_int_range (rand, 0, G_N_ELEMENTS (keys))];
-              const char *type = *key == 'g' ? "guard" : "puppet";
-              SynLane *before = syn_silo_enter (silo, lane);
-
-              call_type (lane, type, key, methods[g_rand_int_range (rand, 0, G_N_ELEMENTS (methods))], timeout_ms,
-                         &outcomes[called++]);
-              syn_silo_enter (silo, before);
-            }
-        }
-    }
-  syn_silo_free (silo);
-  g_assert_true (drain.done);
-  for (guint i = 0; i < called; i++)
-    {
-      g_assert_cmpuint (outcomes[i].n_replies, ==, 1);
-      outcome_clear (&outcomes[i]);
-    }
-  g_assert_cmpuint (world.n_activated, ==, world.n_deactivated);
 }
 
 /* ---- lists ---- */
@@ -784,8 +412,7 @@ main (int argc, char **argv)
 {
   int status;
 
-  g_test_init (&argc, &argv, NULL);
-  g_log_set_writer_func (catch_warning, NULL, NULL);
+  puppets_begin (&argc, &argv);
   g_test_add_func ("/grain/activation", test_activation);
   g_test_add_func ("/grain/failing-activation", test_failing_activation);
   g_test_add_func ("/grain/deferred-activation", test_deferred_activation);
@@ -797,19 +424,9 @@ main (int argc, char **argv)
   g_test_add_func ("/grain/idle", test_idle);
   g_test_add_func ("/grain/kept-messages", test_kept_messages);
   g_test_add_func ("/grain/ending", test_ending);
-  g_test_add_func ("/grain/back-off", test_back_off);
-  g_test_add_func ("/grain/always-on", test_always_on);
   g_test_add_func ("/grain/deadline", test_deadline);
-  g_test_add_func ("/grain/call-while-draining", test_call_while_draining);
   g_test_add_func ("/grain/lists", test_lists);
-  for (guint seed = 1; seed <= 25; seed++)
-    {
-      g_autofree char *path = g_strdup_printf ("/grain/interleavings/%u", seed);
-
-      g_test_add_data_func (path, GUINT_TO_POINTER (seed), test_interleavings);
-    }
   status = g_test_run ();
-  g_string_free (world.log, TRUE);
-  g_string_free (world.warnings, TRUE);
+  puppets_end ();
   return status;
 }

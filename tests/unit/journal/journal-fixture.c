@@ -250,6 +250,17 @@ assert_error_says (const GError *error, int code, const char *a, const char *b)
 }
 
 void
+journal_assert_not_opened (Journal *self, const char *vfs, int code, const char *message)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SynJournal) journal
+    = syn_sqlite_journal_new (&(SynSqliteJournalOptions){ .folder = self->folder, .stepped = TRUE, .vfs = vfs }, &error);
+
+  g_assert_null (journal);
+  assert_error_says (error, code, self->path, message);
+}
+
+void
 journal_execute (Journal *self, const char *sql)
 {
   sqlite3 *db;

@@ -52,6 +52,8 @@ char *journal_text (GPtrArray *records);
 /* Claims and appends @n batches of "0", "1"…; the epoch. */
 guint64 journal_fill (Journal *self, guint partition, guint n);
 void assert_error_says (const GError *error, int code, const char *a, const char *b);
+/* It cannot be opened, with an error of @code that names the file and has @message. @vfs: (nullable) */
+void journal_assert_not_opened (Journal *self, const char *vfs, int code, const char *message);
 void journal_execute (Journal *self, const char *sql); /* on the closed file */
 
 /* Warnings are kept here, not printed. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -330,4 +331,24 @@ ctl_crowd_wake (CtlCrowd *self)
   guint64 one = 1;
 
   (void) !write (self->wake, &one, sizeof one);
+}
+
+gboolean
+ctl_crowd_look (CtlCrowd *self, guint member, CtlCrowdLook *look)
+{
+  Member *m = &self->members[member];
+  struct sockaddr_storage own = { 0 };
+  socklen_t own_bytes = sizeof own;
+  int n_unread = 0;
+
+  if (m->fd < 0)
+    return FALSE;
+  getsockname (m->fd, (struct sockaddr *) &own, &own_bytes);
+  ioctl (m->fd, FIONREAD, &n_unread);
+  *look = (CtlCrowdLook) {
+    .port = ntohs (own.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &own)->sin6_port : ((struct sockaddr_in *) &own)->sin_port),
+    .n_unread = (guint) MAX (n_unread, 0),
+    .n_unsent = m->unsent != NULL ? m->unsent->len : 0,
+  };
+  return TRUE;
 }

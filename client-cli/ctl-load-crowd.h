@@ -39,6 +39,15 @@ void ctl_crowd_send (CtlCrowd *self, guint member, gconstpointer bytes, gsize le
 /* Waits for at most @timeout_ms, then handles what there is. Returns how many members had something; 0: nobody. */
 guint ctl_crowd_turn (CtlCrowd *self, int timeout_ms);
 void ctl_crowd_wake (CtlCrowd *self); /* any thread */
+/* For messages: where a member stands. */
+typedef struct
+{
+  guint16 port;   /* our end's */
+  guint n_unread; /* bytes that have come and were not read */
+  guint n_unsent; /* bytes that the socket has not taken */
+} CtlCrowdLook;
+/* FALSE: it is not open. */
+gboolean ctl_crowd_look (CtlCrowd *self, guint member, CtlCrowdLook *look);
 
 /* Raises the limit of descriptors to what is allowed. FALSE with an error when @n_wanted do not fit. */
 gboolean ctl_crowd_raise_limit (guint n_wanted, GError **error);

@@ -37,24 +37,32 @@ static const char catalog[] =
   "  \"projections\": [ { \"name\": \"hot\", \"from\": \"events\", \"key\": [\"id\"], \"min_interval_ms\": 10, \"columns\": {"
   "     \"a\": \"last(a)\", \"b\": \"first(a)\", \"c\": \"min(a)\", \"d\": \"max(a)\", \"e\": \"sum(a)\", \"f\": \"count()\" } } ] }";
 
+/* One request, and all of its answer. */
+static char *
+ask_http (guint16 port, const char *request)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  GString *answer = g_string_new (NULL);
+  char buffer[4096];
+  gssize got;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) != 0 || write (fd, request, strlen (request)) != (gssize) strlen (request))
+    exit (1);
+  while ((got = read (fd, buffer, sizeof buffer)) > 0)
+    g_string_append_len (answer, buffer, got);
+  close (fd);
+  return g_string_free (answer, FALSE);
+}
+
 static void
 publish (guint16 port, const char *body)
 {
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   g_autofree char *request = g_strdup_printf ("POST /v1/sources/events/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                                               "Content-Type: application/x-ndjson\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
                                               strlen (body), body);
-  char answer[4096];
-  gssize got, total = 0;
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_autofree char *answer = ask_http (port, request);
 
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) != 0
-      || write (fd, request, strlen (request)) != (gssize) strlen (request))
-    exit (1);
-  while (total < (gssize) sizeof answer - 1 && (got = read (fd, answer + total, sizeof answer - 1 - (gsize) total)) > 0)
-    total += got;
-  answer[total] = '\0';
-  close (fd);
   if (strstr (answer, " 200 ") == NULL)
     {
       g_printerr ("publish failed: %s\n", answer);
@@ -73,6 +81,24 @@ typedef struct {
   gsize body_bytes;
   guint round;
 } Side;
+
+/* What synopticd says of the connection from @port: the whole object of it in /v1/connections, which has no other in it. */
+static void
+explain (guint16 port, gpointer data)
+{
+  Side *side = data;
+  g_autofree char *list = ask_http (side->process->port, "GET /v1/connections?limit=1000 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+  g_autofree char *peer = g_strdup_printf ("\"127.0.0.1:%u\"", port);
+  const char *at = strstr (list, peer), *from = at, *to;
+
+  while (from != NULL && from > list && *from != '{')
+    from--;
+  to = at != NULL ? strchr (at, '}') : NULL;
+  if (to != NULL)
+    g_printerr ("  the server: %.*s\n", (int) (to + 1 - from), from);
+  else
+    g_printerr ("  the server does not list it among the 1,000 that are most behind\n");
+}
 
 static void
 trigger (Side *side)
@@ -116,7 +142,7 @@ start (Side *side, const char *const *argv, const char *rows)
     publish (side->process->port, rows);
   before_us = settled_cpu_us (side);
   before_bytes = bench_process_rss_bytes (side->process->pid);
-  side->pollers = pollers_new (side->cpu->name, side->process->port, "hot", side->n, http);
+  side->pollers = pollers_new (side->cpu->name, side->process->port, "hot", side->n, http, side->is_floor ? NULL : explain, side);
   if (side->is_floor && !http)
     {
       /* The floor has nothing for a first poll, and answers when told: let all of them arrive. */

@@ -2,8 +2,9 @@
  *
  * The floor of the fan-out benchmark: the least that any server can do for the same exchange. One epoll set per thread, nothing
  * but the handshake, client frames unmasked and looked at, one prepared frame sent to each connection that asked, when a
- * byte comes on stdin. A GET that is no handshake is a long-poll: its end is looked for, and the answer is a prepared one too. No
- * queue: a socket that is full is a failure of the run, said at the end.
+ * byte comes on stdin. A GET that is no handshake is a long-poll: its end is looked for, and the answer is a prepared one too. A poll
+ * that comes after the byte, with a token from before, is answered at once: however busy the machine, none is passed over. No
+ * queue: a socket that is full is a failure of the run, said when it happens.
  *
  * It has as many threads as it is told: two threads that serve one client on two cores take each other's time and caches, which is no
  * fault of what they run, so a server of two lanes is held against a floor of two threads, and one of one against one.
@@ -48,7 +49,7 @@ typedef struct {
 
 static Peer *peers; /* by descriptor; each touched by its own thread only, once that has it */
 static guint n_peers_max;
-static guint n_short; /* atomic */
+static guint64 newest; /* atomic: the serial of the prepared answers; 0: there is none for WebSockets yet */
 static Thread threads[64];
 static guint n_threads = 1;
 static Answer frame, response;
@@ -106,7 +107,8 @@ make_answers (gsize body_bytes)
 }
 
 /* The token is all that tells one round's answer from the last one's, and is written between rounds: at the start of the snapshot,
- * and over HTTP in the ETag's last digits too, which lie in the head. */
+ * and over HTTP in the ETag's last digits too, which lie in the head. Who reads @newest may send what is prepared: it is told last, and a thread that
+ * missed it has its client among the waiting when it is woken for the round. */
 static void
 set_serial (guint64 serial)
 {
@@ -117,6 +119,7 @@ set_serial (guint64 serial)
   memcpy (frame.body, &start, G_STRUCT_OFFSET (ReplicaWireSnapshot, time_us));
   memcpy (response.body, &start, G_STRUCT_OFFSET (ReplicaWireSnapshot, time_us));
   memcpy (tag + strlen ("ETag: \"1-"), text, 16);
+  __atomic_store_n (&newest, serial, __ATOMIC_RELEASE);
 }
 
 static void
@@ -143,22 +146,40 @@ accept_all (int listener)
 }
 
 static void
+send_answer (int fd, const Answer *answer)
+{
+  gssize sent = send (fd, answer->bytes, answer->length, MSG_NOSIGNAL);
+
+  peers[fd].waiting = FALSE;
+  if (sent != (gssize) answer->length)
+    fprintf (stderr, "floor: of an answer of %" G_GSIZE_FORMAT " bytes connection %d took %" G_GSSIZE_FORMAT " (%s): the round will not end\n", answer->length,
+             fd, sent, sent < 0 ? strerror (errno) : "its socket is full");
+}
+
+/* A poll that holds @serial: waits, unless a round went by while it was on its way. */
+static void
+take_poll (int fd, guint64 serial, const Answer *answer)
+{
+  guint64 now = __atomic_load_n (&newest, __ATOMIC_ACQUIRE);
+
+  if (serial == now)
+    peers[fd].waiting = TRUE;
+  else
+    send_answer (fd, answer);
+}
+
+static void
 answer_waiting (guint thread)
 {
   for (guint fd = 0; fd < n_peers_max; fd++)
     if (peers[fd].waiting && peers[fd].thread == thread)
-      {
-        const Answer *answer = peers[fd].kind == WEBSOCKET ? &frame : &response;
-
-        peers[fd].waiting = FALSE;
-        if (send ((int) fd, answer->bytes, answer->length, MSG_NOSIGNAL) != (gssize) answer->length)
-          __atomic_add_fetch (&n_short, 1, __ATOMIC_RELAXED);
-      }
+      send_answer ((int) fd, peers[fd].kind == WEBSOCKET ? &frame : &response);
 }
 
 static void
 read_peer (int fd)
 {
+  static const char tag[] = "\r\nIf-None-Match: \"1-";
   char buffer[4096];
   gssize got = read (fd, buffer, sizeof buffer - 1);
   Peer *peer = &peers[fd];
@@ -175,7 +196,13 @@ read_peer (int fd)
 
       for (gssize k = 0; k < got - 6; k++)
         payload[k] ^= mask[k & 3];
-      peer->waiting = payload[0] == REPLICA_WIRE_POLL;
+      if (payload[0] == REPLICA_WIRE_POLL)
+        {
+          ReplicaWirePoll poll;
+
+          memcpy (&poll, payload, sizeof poll);
+          take_poll (fd, poll.serial, &frame);
+        }
       return;
     }
   buffer[got] = '\0';
@@ -183,10 +210,13 @@ read_peer (int fd)
     handshake (fd, buffer);
   else if (got > 4 && memcmp (buffer, "GET ", 4) == 0 && memcmp (buffer + got - 4, "\r\n\r\n", 4) == 0)
     {
+      const char *token = strstr (buffer, tag);
+
       peer->kind = LONG_POLL;
-      peer->waiting = strstr (buffer, "\r\nIf-None-Match: ") != NULL;
-      if (!peer->waiting && send (fd, response.bytes, response.length, MSG_NOSIGNAL) != (gssize) response.length)
-        __atomic_add_fetch (&n_short, 1, __ATOMIC_RELAXED);
+      if (token != NULL)
+        take_poll (fd, g_ascii_strtoull (token + strlen (tag), NULL, 16), &response);
+      else
+        send_answer (fd, &response);
     }
   else
     exit (3);
@@ -268,11 +298,7 @@ main (int argc, char **argv)
           else if (fd != 0)
             read_peer (fd);
           else if (read (0, &byte, 1) <= 0)
-            {
-              if (n_short > 0)
-                fprintf (stderr, "floor: %u answers did not fit their socket\n", n_short);
-              return 0;
-            }
+            return 0;
           else
             {
               set_serial (++serial);

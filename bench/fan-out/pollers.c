@@ -12,6 +12,7 @@
 #include "ctl-load-reader.h"
 
 #define ROUND_DEADLINE_MS 60000
+#define EXPLAINED_MAX 5 /* clients without their answer that are told about */
 /* Connections begun whose poll is not out yet: less than any server's backlog, so that no SYN is lost and sent again a second later. */
 #define OPENING_MAX 200u
 
@@ -33,6 +34,8 @@ struct _Pollers {
   CtlLoadTransport transport;
   guint n_opened, n_asked, n_answered, n_reading;
   gsize body_bytes;
+  void (*explain) (guint16 port, gpointer data); /* (nullable): the server's side of a connection */
+  gpointer explain_data;
 };
 
 static void
@@ -158,7 +161,7 @@ turn (Pollers *self, int timeout_ms)
 }
 
 Pollers *
-pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http)
+pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http, void (*explain) (guint16 port, gpointer data), gpointer data)
 {
   static const CtlCrowdFuncs funcs = { .opened = opened_cb, .received = received_cb, .ended = ended_cb };
   Pollers *self = g_new0 (Pollers, 1);
@@ -171,6 +174,8 @@ pollers_new (const char *name, guint16 port, const char *path, guint n_clients, 
   self->path = g_strdup (path);
   self->authority = g_strdup_printf ("127.0.0.1:%u", port);
   self->transport = http ? CTL_LOAD_HTTP : CTL_LOAD_WS;
+  self->explain = explain;
+  self->explain_data = data;
   self->crowd = ctl_crowd_new ("127.0.0.1", port, n_clients, 0, &funcs, self, &error);
   if (self->crowd == NULL)
     fail (self, error->message);
@@ -184,24 +189,51 @@ pollers_pump (Pollers *self)
     ;
 }
 
+/* Who lost an answer: what this end has of it, what lies in its socket, and what the server says of the connection. */
+static void
+explain (Pollers *self)
+{
+  guint n_told = 0;
+
+  for (guint i = 0; i < self->n && n_told < EXPLAINED_MAX; i++)
+    {
+      const Poller *poller = &self->each[i];
+      CtlCrowdLook look = { 0 };
+
+      if (poller->answered && !poller->reading)
+        continue;
+      n_told++;
+      if (!ctl_crowd_look (self->crowd, i, &look))
+        {
+          g_printerr ("client %u: not connected\n", i);
+          continue;
+        }
+      g_printerr ("client %u, port %u: %s, holds %" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x, %s; %u bytes not read, %u not sent\n", i, look.port,
+                  poller->answered ? "answered" : poller->asked ? "asked" : "not upgraded", poller->token.epoch, poller->token.serial,
+                  poller->reading ? "an answer is half here" : "no answer has begun", look.n_unread, look.n_unsent);
+      if (self->explain != NULL)
+        self->explain (look.port, self->explain_data);
+    }
+}
+
 gsize
 pollers_wait_round (Pollers *self)
 {
   gint64 end_us = g_get_monotonic_time () + ROUND_DEADLINE_MS * 1000;
 
-  while (self->n_answered < self->n)
+  /* Bodies may still be arriving, and the polls after them leaving, when the last token is known. */
+  while (self->n_answered < self->n || self->n_reading > 0)
     {
-      turn (self, 1000);
+      turn (self, self->n_answered < self->n ? 1000 : 20);
       if (g_get_monotonic_time () > end_us)
         {
-          g_autofree char *text = g_strdup_printf ("%u of %u answered in %u s", self->n_answered, self->n, ROUND_DEADLINE_MS / 1000);
+          g_autofree char *text = g_strdup_printf ("%u of %u answered in %u s, %u answers half here", self->n_answered, self->n, ROUND_DEADLINE_MS / 1000,
+                                                   self->n_reading);
 
+          explain (self);
           fail (self, text);
         }
     }
-  /* Bodies may still be arriving, and the polls after them leaving, when the last token is known. */
-  while (self->n_reading > 0)
-    turn (self, 20);
   self->n_answered = 0;
   for (guint i = 0; i < self->n; i++)
     self->each[i].answered = FALSE;

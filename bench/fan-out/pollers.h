@@ -11,8 +11,10 @@ G_BEGIN_DECLS
 typedef struct _Pollers Pollers;
 
 /* Connects and asks on each: for the upgrade, and the polls go out as the upgrades come (pump, or wait for a round), or (@http) at
- * once. @name: static, for messages. Ends the benchmark with a message on any failure. */
-Pollers *pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http);
+ * once. @name: static, for messages. Ends the benchmark with a message on any failure. @explain: (nullable): says what the server knows of the
+ * connection from @port, when an answer did not come. */
+Pollers *pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http, void (*explain) (guint16 port, gpointer data),
+                      gpointer data);
 /* Handles what has arrived, without waiting for anybody. */
 void pollers_pump (Pollers *self);
 /* Waits until each has had one more answer with another token. Returns the body bytes of one answer. */

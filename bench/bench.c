@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,6 +143,13 @@ bench_process_rss_bytes (GPid pid)
   return g_ascii_strtoull (end, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE);
 }
 
+/* In the child: a benchmark that fails leaves no server behind. */
+static void
+end_with_parent (gpointer data)
+{
+  prctl (PR_SET_PDEATHSIG, SIGTERM);
+}
+
 BenchProcess *
 bench_process_start (const char *const *argv)
 {
@@ -151,7 +159,7 @@ bench_process_start (const char *const *argv)
   const char *colon;
   char byte;
 
-  if (!g_spawn_async_with_pipes (NULL, (char **) argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, NULL, NULL,
+  if (!g_spawn_async_with_pipes (NULL, (char **) argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, end_with_parent, NULL,
                                  &self->pid, &self->stdin_fd, &self->stdout_fd, NULL, &error))
     {
       g_printerr ("cannot start %s: %s\n", argv[0], error->message);

@@ -70,6 +70,25 @@ typedef struct
 /* Before the link is started. @peer (static), @data (borrowed). */
 void replica_link_set_peer (ReplicaLink *self, const ReplicaLinkPeer *peer, gpointer data);
 
+/* As replica_link_publish_batch_async(), of a batch that is laid out already, and sent as it is: for a program that passes on what others publish. */
+void replica_link_publish_bytes_async (ReplicaLink *self, GBytes *batch, GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * ReplicaPublicationEnd:
+ * @REPLICA_PUBLICATION_NOT_SENT: nothing of it left
+ * @REPLICA_PUBLICATION_UNKNOWN: it left, or a part, and no answer came
+ * @REPLICA_PUBLICATION_REFUSED: the server said so; the error's code is its own, as are retry time and place
+ */
+typedef enum
+{
+  REPLICA_PUBLICATION_NOT_SENT,
+  REPLICA_PUBLICATION_UNKNOWN,
+  REPLICA_PUBLICATION_REFUSED
+} ReplicaPublicationEnd;
+
+/* In the callback of a publication that failed. */
+ReplicaPublicationEnd replica_link_publication_get_end (GAsyncResult *result);
+
 GMainContext *replica_link_get_context (ReplicaLink *self);
 const ReplicaClock *replica_link_get_clock (ReplicaLink *self);
 

@@ -19,6 +19,7 @@ typedef struct
   guint32 request;
   GBytes *message;   /* (owned) (nullable): not sent yet */
   gint64 due_us;     /* once sent: when an answer has to be there */
+  gboolean was_sent, was_refused; /* (the latter) by the server */
   GSource *cancelled; /* (owned) (nullable) */
   guint64 accepted, sequence;
 } Publication;
@@ -43,6 +44,7 @@ send_publication (ReplicaLink *self, Publication *publication)
 {
   g_autoptr (GBytes) message = g_steal_pointer (&publication->message);
 
+  publication->was_sent = TRUE;
   publication->due_us = replica_link_now (self) + PATIENCE_US * (gint64) (1 + (g_bytes_get_size (message) >> 20));
   replica_link_send (self, message);
 }
@@ -78,7 +80,7 @@ replica_link_get_publication_due (ReplicaLink *self)
     {
       const Publication *publication = g_task_get_task_data (at->data);
 
-      if (publication->message == NULL && (due_us < 0 || publication->due_us < due_us))
+      if (publication->was_sent && (due_us < 0 || publication->due_us < due_us))
         due_us = publication->due_us;
     }
   return due_us;
@@ -94,10 +96,9 @@ replica_link_fail_publications (ReplicaLink *self, const char *why)
   while ((task = g_queue_pop_head (&failed)) != NULL)
     {
       const Publication *publication = g_task_get_task_data (task);
-      gboolean was_sent = publication->message == NULL;
 
       g_task_return_new_error (task, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE, "%s%s", why != NULL ? why : "The link was stopped",
-                               was_sent ? " (whether the events were accepted is not known)" : "");
+                               publication->was_sent ? " (whether the events were accepted is not known)" : "");
       g_object_unref (task);
     }
 }
@@ -110,7 +111,7 @@ replica_link_publication_answered (ReplicaLink *self, ReplicaMessage *message)
   Publication *publication;
 
   while (at != NULL && (((Publication *) g_task_get_task_data (at->data))->request != message->view
-                        || ((Publication *) g_task_get_task_data (at->data))->message != NULL))
+                        || !((Publication *) g_task_get_task_data (at->data))->was_sent))
     at = at->next;
   if (at == NULL)
     return; /* its publisher has cancelled it */
@@ -125,6 +126,7 @@ replica_link_publication_answered (ReplicaLink *self, ReplicaMessage *message)
       g_task_return_boolean (task, TRUE);
       return;
     }
+  publication->was_refused = TRUE;
   publication->fault.retry_ms = message->retry_ms;
   publication->fault.line = message->event;
   publication->fault.field = g_steal_pointer (&message->field);
@@ -149,6 +151,46 @@ cancelled_cb (GCancellable *cancellable, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static GTask *
+publication_new (ReplicaLink *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+
+  g_task_set_source_tag (task, replica_link_publish_batch_async);
+  g_task_set_task_data (task, g_new0 (Publication, 1), publication_free);
+  return task;
+}
+
+/* Takes @task. */
+static void
+publish (ReplicaLink *self, GTask *task, GBytes *batch)
+{
+  g_autoptr (GTask) own = task;
+  Publication *publication = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  if (self->state == REPLICA_LINK_OFFLINE)
+    {
+      g_task_return_new_error (task, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE, "%s", self->last_error != NULL ? self->last_error : "The link is not connected");
+      return;
+    }
+  publication->request = ++self->last_request;
+  publication->message = replica_message_write_publish (publication->request, batch);
+  if (cancellable != NULL)
+    {
+      publication->cancelled = g_cancellable_source_new (cancellable);
+      g_source_set_static_name (publication->cancelled, "[replica] publication cancelled");
+      g_source_set_callback (publication->cancelled, G_SOURCE_FUNC (cancelled_cb), task, NULL);
+      g_source_attach (publication->cancelled, self->context);
+    }
+  g_queue_push_tail (&self->publications, g_steal_pointer (&own));
+  if (self->state == REPLICA_LINK_ONLINE)
+    {
+      send_publication (self, publication);
+      replica_link_arm_watchdog (self);
+    }
+}
+
 void
 replica_link_publish_batch_numbered_async (ReplicaLink *self,
                                            ReplicaEventBatch *batch,
@@ -160,43 +202,36 @@ replica_link_publish_batch_numbered_async (ReplicaLink *self,
 {
   g_autoptr (GTask) task = NULL;
   g_autoptr (GBytes) bytes = NULL;
-  Publication *publication;
   GError *error = NULL;
 
   g_return_if_fail (REPLICA_IS_LINK (self) && REPLICA_IS_EVENT_BATCH (batch));
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  publication = g_new0 (Publication, 1);
-  g_task_set_source_tag (task, replica_link_publish_batch_async);
-  g_task_set_task_data (task, publication, publication_free);
+  task = publication_new (self, cancellable, callback, user_data);
   if (g_task_return_error_if_cancelled (task))
     return;
   bytes = replica_event_batch_to_bytes (batch, producer, number, &error);
   if (bytes == NULL)
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  if (self->state == REPLICA_LINK_OFFLINE)
-    {
-      g_task_return_new_error (task, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE, "%s", self->last_error != NULL ? self->last_error : "The link is not connected");
-      return;
-    }
-  publication->request = ++self->last_request;
-  publication->message = replica_message_write_publish (publication->request, bytes);
-  if (cancellable != NULL)
-    {
-      publication->cancelled = g_cancellable_source_new (cancellable);
-      g_source_set_static_name (publication->cancelled, "[replica] publication cancelled");
-      g_source_set_callback (publication->cancelled, G_SOURCE_FUNC (cancelled_cb), task, NULL);
-      g_source_attach (publication->cancelled, self->context);
-    }
-  g_queue_push_tail (&self->publications, g_steal_pointer (&task));
-  if (self->state == REPLICA_LINK_ONLINE)
-    {
-      send_publication (self, publication);
-      replica_link_arm_watchdog (self);
-    }
+    g_task_return_error (task, error);
+  else
+    publish (self, g_steal_pointer (&task), bytes);
+}
+
+void
+replica_link_publish_bytes_async (ReplicaLink *self, GBytes *batch, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_return_if_fail (REPLICA_IS_LINK (self) && batch != NULL);
+
+  publish (self, publication_new (self, NULL, callback, user_data), batch);
+}
+
+ReplicaPublicationEnd
+replica_link_publication_get_end (GAsyncResult *result)
+{
+  const Publication *publication = g_task_get_task_data (G_TASK (result));
+
+  if (publication->was_refused)
+    return REPLICA_PUBLICATION_REFUSED;
+  return publication->was_sent ? REPLICA_PUBLICATION_UNKNOWN : REPLICA_PUBLICATION_NOT_SENT;
 }
 
 void

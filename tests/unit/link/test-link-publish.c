@@ -216,6 +216,56 @@ test_lost (void)
     }
 }
 
+typedef struct
+{
+  Outcome outcome;
+  ReplicaPublicationEnd end;
+} Passed;
+
+static void
+passed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Passed *self = user_data;
+
+  published_cb (object, result, &self->outcome);
+  self->end = replica_link_publication_get_end (result);
+}
+
+/* A program that passes on what others publish is told whether a batch can have been taken. */
+static void
+test_passed_on (void)
+{
+  Fake *fake = fake_new ();
+  const char text[] = "whatever its publisher sent";
+  g_autoptr (GBytes) batch = g_bytes_new_static (text, sizeof text), came = NULL;
+  Passed passed = { { 0 } };
+  guint32 request;
+
+  replica_link_publish_bytes_async (fake->link, batch, passed_cb, &passed);
+  fake_wait_until (fake, passed.outcome.done);
+  g_assert_error (passed.outcome.error, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE);
+  g_assert_cmpint (passed.end, ==, REPLICA_PUBLICATION_NOT_SENT);
+  clear (&passed.outcome);
+
+  replica_link_start (fake->link);
+  replica_link_publish_bytes_async (fake->link, batch, passed_cb, &passed);
+  came = fake_take_publication (fake, &request);
+  g_assert_cmpmem (text, sizeof text, g_bytes_get_data (came, NULL), g_bytes_get_size (came));
+  send_refused (fake, request, REPLICA_ERROR_UNAVAILABLE, 300, 0, "", "recovering");
+  fake_wait_until (fake, passed.outcome.done);
+  g_assert_cmpint (passed.end, ==, REPLICA_PUBLICATION_REFUSED);
+  g_assert_cmpuint (passed.outcome.retry_ms, ==, 300);
+  clear (&passed.outcome);
+
+  replica_link_publish_bytes_async (fake->link, batch, passed_cb, &passed);
+  g_bytes_unref (fake_take_publication (fake, &request));
+  fake_vanish (fake);
+  fake_wait_until (fake, passed.outcome.done);
+  g_assert_cmpint (passed.end, ==, REPLICA_PUBLICATION_UNKNOWN);
+  clear (&passed.outcome);
+  fake_free (fake);
+}
+
 /* One that does not come fails what waits for it. */
 static void
 test_no_connection (void)
@@ -331,6 +381,7 @@ main (int argc, char **argv)
   g_test_add_func ("/link-publish/answers", test_answers);
   g_test_add_func ("/link-publish/refused-here", test_refused_here);
   g_test_add_func ("/link-publish/lost", test_lost);
+  g_test_add_func ("/link-publish/passed-on", test_passed_on);
   g_test_add_func ("/link-publish/no-connection", test_no_connection);
   g_test_add_func ("/link-publish/cancel", test_cancel);
   g_test_add_func ("/link-publish/mute", test_mute);

@@ -116,6 +116,9 @@
 #define SYN_MAX_UPSTREAM_PATHS 1000              /* that an edge follows at a time: views of its one connection; above: OVERLOADED */
 #define SYN_MAX_UPSTREAM_REQUESTS 64             /* of HTTP at a time; more wait */
 #define SYN_MAX_UPSTREAM_ANSWER_BYTES (64u << 20) /* of one of those; above: TOO_LARGE */
+#define SYN_MAX_UPSTREAM_PIPES 8                 /* connections over which an edge passes on batches of events */
+#define SYN_MAX_UPSTREAM_PUBLISH_BYTES (16u << 20) /* of batches that are out over those, together, unless one alone has more; more wait … */
+#define SYN_UPSTREAM_WAIT_MS 30000               /* … for so long; then: OVERLOADED */
 #define SYN_LIST_FRESH_MS 1000                   /* a list of the upstream's that is not older is given as it is */
 #define SYN_LIST_REFRESH_MS 60000                /* and fetched so often, asked for or not */
 

@@ -8,9 +8,11 @@
 #include "syn-upstream-path.h"
 
 /* The upstream's thread from the inside: its life and the link (syn-upstream.c), the views of paths (syn-upstream-views.c), requests of HTTP
- * (syn-upstream-http.c). */
+ * (syn-upstream-http.c), batches of events (syn-upstream-publish.c). */
 
 G_BEGIN_DECLS
+
+typedef struct _SynUpstreamPipe SynUpstreamPipe;
 
 struct _SynUpstream {
   SynSilo *silo;
@@ -29,6 +31,12 @@ struct _SynUpstream {
   SoupSession *session;    /* (owned) */
   GCancellable *ending;    /* (owned): of all requests */
   guint n_requests;        /* that are out */
+  SynUpstreamPipe *pipes;  /* (owned): SYN_MAX_UPSTREAM_PIPES connections that publish */
+  GSource *pipes_timer;    /* (owned) */
+  guint n_passing;         /* batches that are out */
+  gsize passing_bytes;     /* of those */
+  gsize max_passing_bytes; /* SYN_MAX_UPSTREAM_PUBLISH_BYTES; tests make it small, before the start, as … */
+  gint64 max_wait_us;      /* … SYN_UPSTREAM_WAIT_MS */
   /* Any thread's, under the mutex. */
   GMutex mutex;
   SynUpstreamStatus status;
@@ -53,6 +61,13 @@ void syn_upstream_views_clear (SynUpstream *self);
 void syn_upstream_http_init (SynUpstream *self);
 void syn_upstream_http_clear (SynUpstream *self); /* answers all */
 
+/* syn-upstream-publish.c: on the thread */
+void syn_upstream_publish_init (SynUpstream *self);
+void syn_upstream_publish_state_changed (SynUpstream *self); /* the link came, or went */
+void syn_upstream_publish_clear (SynUpstream *self); /* answers all */
+
+/* One more link to the upstream, not started: (transfer full). On the thread. */
+ReplicaLink *syn_upstream_new_link (SynUpstream *self);
 /* An error that says that the upstream is away, and why. On the thread. */
 GError *syn_upstream_new_away_error (SynUpstream *self);
 

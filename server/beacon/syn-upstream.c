@@ -82,6 +82,7 @@ state_changed (ReplicaLink *link, GParamSpec *pspec, gpointer user_data)
     g_message ("the upstream %s is reached", self->uri);
   note_status (self);
   syn_upstream_views_state_changed (self);
+  syn_upstream_publish_state_changed (self);
 }
 
 /* Once for each reason, not for each attempt. */
@@ -124,6 +125,16 @@ heard (gpointer data)
 }
 
 static const ReplicaLinkPeer peer = { say_who_asks, learn_who_answers, heard };
+static const ReplicaLinkPeer other_peer = { say_who_asks, learn_who_answers, NULL };
+
+ReplicaLink *
+syn_upstream_new_link (SynUpstream *self)
+{
+  ReplicaLink *link = replica_link_new (self->uri, NULL); /* the URL was good before */
+
+  replica_link_set_peer (link, &other_peer, self);
+  return link;
+}
 
 /* ---- the thread ---- */
 
@@ -154,8 +165,10 @@ thread_main (gpointer data)
   g_signal_connect (self->link, "notify::last-error", G_CALLBACK (error_changed), self);
   syn_upstream_views_init (self);
   syn_upstream_http_init (self);
+  syn_upstream_publish_init (self);
   g_main_loop_run (self->loop);
 
+  syn_upstream_publish_clear (self);
   syn_upstream_http_clear (self);
   syn_upstream_views_clear (self);
   g_signal_handlers_disconnect_by_data (self->link, self);
@@ -229,6 +242,8 @@ syn_upstream_new (SynSilo *silo, const char *uri, GError **error)
   self->uri = g_strdup (uri);
   self->context = g_main_context_new ();
   self->paths = syn_upstream_paths_new (&syn_upstream_ops, self);
+  self->max_passing_bytes = SYN_MAX_UPSTREAM_PUBLISH_BYTES;
+  self->max_wait_us = SYN_UPSTREAM_WAIT_MS * (gint64) 1000;
   g_mutex_init (&self->mutex);
   self->status.rtt_us = self->status.heard_ms = -1;
   self->status.since_ms = syn_upstream_now_ms ();

@@ -55,6 +55,21 @@ typedef void (*SynUpstreamFunc) (const SynUpstreamAnswer *answer, const GError *
 void syn_upstream_ask (SynUpstream *self, SynLane *lane, SynUpstreamRequest *request, SynUpstreamFunc func, gpointer user_data);
 void syn_upstream_request_free (SynUpstreamRequest *request);
 
+/* What became of a batch that was passed on. */
+typedef struct {
+  gboolean is_answered; /* by the upstream; otherwise this edge says it */
+  guint64 accepted, sequence;
+  const GError *error; /* (nullable): NULL: it was accepted. Otherwise nothing of it was, but for TIMEOUT: nobody knows */
+  guint retry_ms;      /* with an error: as the upstream said; 0: it did not */
+  guint64 event;       /* that is wrong, from 1; 0: not known */
+  const char *field;   /* (nullable) */
+} SynUpstreamReceipt;
+
+/* On the lane that asked, once. UNAVAILABLE, OVERLOADED of this edge (it cannot be sent now), TIMEOUT; or whatever the upstream says. */
+typedef void (*SynUpstreamPublishedFunc) (const SynUpstreamReceipt *receipt, gpointer user_data);
+/* Passes on @batch (transfer full), as docs/protocol.md §3.4 has it. Those of one @stream that a lane gives arrive in that order. Any lane. */
+void syn_upstream_publish (SynUpstream *self, SynLane *lane, guint stream, GBytes *batch, SynUpstreamPublishedFunc func, gpointer user_data);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SynUpstreamStatus, syn_upstream_status_clear)
 
 G_END_DECLS

@@ -254,8 +254,6 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
                                        "Connections closed unserved, for a limit was reached.");
   syn_ws_register_metrics ();
   self->edge = syn_http_edge_new (self);
-  if (self->edge != NULL)
-    syn_uploads_set_is_edge (self->uploads);
   syn_plain_register_metrics ();
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));
   self->conns = syn_http_conns_new (self->lane);

@@ -13,7 +13,6 @@ struct _SynUploads
   SynCatalog *catalog; /* (owned) */
   gsize max_bytes;
   gsize used_bytes; /* (atomic) */
-  gboolean is_edge;
 };
 
 SynUploads *
@@ -47,12 +46,6 @@ void
 syn_uploads_set_max (SynUploads *self, gsize max_bytes)
 {
   self->max_bytes = max_bytes;
-}
-
-void
-syn_uploads_set_is_edge (SynUploads *self)
-{
-  self->is_edge = TRUE;
 }
 
 gboolean
@@ -99,12 +92,6 @@ syn_uploads_check_source (SynUploads *self, const char *name, GError **error)
   const SynSourceSpec *source = syn_catalog_find_source (self->catalog, name);
   g_autofree char *message = NULL;
 
-  if (self->is_edge)
-    {
-      g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID,
-                   "this silo is an edge, which passes on what is published by HTTP only: publish batches for \"%.200s\" to the silo that has the source", name);
-      return FALSE;
-    }
   if (source == NULL)
     {
       message = describe_unknown (self->catalog, name);

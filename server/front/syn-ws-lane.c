@@ -261,6 +261,8 @@ syn_ws_register_metrics (void)
         syn_metric_register (SYN_METRIC_COUNTER, "websocket_errors_total", "Polls answered with an error."),
     .publishes = syn_metric_register (SYN_METRIC_COUNTER, "websocket_publishes_total",
                                       "Batches of events that came over WebSockets, refused ones too."),
+    .passed_on = syn_metric_register (SYN_METRIC_COUNTER, "upstream_publishes_total", "Of those, at an edge: what came of them with the upstream is told."),
+    .not_passed_on = syn_metric_register (SYN_METRIC_COUNTER, "upstream_publish_failures_total", "Of those: the upstream did not say it."),
     .sent_bytes =
         syn_metric_register (SYN_METRIC_COUNTER, "websocket_sent_bytes_total", "Bytes sent to WebSockets."),
     .protocol_errors = syn_metric_register (SYN_METRIC_COUNTER, "websocket_protocol_errors_total",

@@ -112,7 +112,7 @@ typedef struct
 {
   SynMetric connections, polls, snapshots, unchanged, errors, sent_bytes, protocol_errors, stalled;
   SynMetric deltas, deltas_made, delta_bytes, full_bytes, compressed, compressed_bytes, compressions, compression_us;
-  SynMetric publishes;
+  SynMetric publishes, passed_on, not_passed_on;
 } SynWsMetrics;
 extern SynWsMetrics syn_ws_metrics;
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a WebSocket publishes: batches of events, to their sources. On the connection's lane.
  *
- * A batch names its source; it goes there as it came, in the memory that it was received in, and is checked and read there, in the
+ * A batch names its source; it goes there as it came (at an edge: to the upstream, `beacon/syn-upstream-publish.c`), in the memory that it was received in, and is checked and read there, in the
  * order in which it came. Here only what is needed to find the source is looked at. A publication outlives its connection: what was accepted stays so, whoever
  * hears of it. Rejected: checking batches here, on another lane than the source's (a repeated or refused request is known there without
  * a look at its events, and requests of one source want one order). */
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-http-error.h"
 #include "syn-source.h"
+#include "syn-upstream.h"
 #include "syn-ws-private.h"
 
 #include <string.h>
@@ -38,14 +39,15 @@ cut_text (const char *text, gsize max)
   return (guint) length;
 }
 
+/* @retry_ms: 0: the usual time, where the error has one. */
 static void
-send_refused (SynWsConn *conn, guint32 request, const GError *error, const SynReadPlace *place)
+send_refused (SynWsConn *conn, guint32 request, const GError *error, const SynReadPlace *place, guint retry_ms)
 {
   guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWireRefusedHead) + sizeof place->field + SYN_WS_MESSAGE_MAX];
   int code = syn_http_error_code (error);
   ReplicaWireRefusedHead head = {
     .type = REPLICA_WIRE_REFUSED, .code = (guint16) code, .request = request,
-    .retry_ms = code == SYN_ERROR_OVERLOADED || code == SYN_ERROR_UNAVAILABLE ? SYN_RETRY_MS : 0,
+    .retry_ms = retry_ms > 0 || (code != SYN_ERROR_OVERLOADED && code != SYN_ERROR_UNAVAILABLE) ? retry_ms : SYN_RETRY_MS,
     .event = place != NULL ? (guint32) place->line : 0,
     .field_bytes = place != NULL ? (guint32) strlen (place->field) : 0,
     .message_bytes = cut_text (error->message, SYN_WS_MESSAGE_MAX),
@@ -63,11 +65,11 @@ send_refused (SynWsConn *conn, guint32 request, const GError *error, const SynRe
 }
 
 static void
-send_published (SynWsConn *conn, guint32 request, const SynPublished *answer)
+send_published (SynWsConn *conn, guint32 request, guint64 accepted, guint64 sequence)
 {
   guint8 frame[SYN_WS_HEAD_MAX + sizeof (ReplicaWirePublished)];
   const ReplicaWirePublished message = {
-    .type = REPLICA_WIRE_PUBLISHED, .request = request, .accepted = answer->accepted, .sequence = answer->sequence,
+    .type = REPLICA_WIRE_PUBLISHED, .request = request, .accepted = accepted, .sequence = sequence,
   };
   guint n = syn_ws_frame_head (frame, SYN_WS_OPCODE_BINARY, sizeof message);
 
@@ -80,7 +82,7 @@ refuse (SynWsConn *conn, guint32 request, int code, const char *message)
 {
   const GError error = { SYN_ERROR, code, (char *) message };
 
-  send_refused (conn, request, &error, NULL);
+  send_refused (conn, request, &error, NULL, 0);
 }
 
 /* ---- publications that are out ---- */
@@ -95,28 +97,62 @@ unlink_publish (SynWsPublish *self)
   self->conn = NULL;
 }
 
+static SynWsPublish *
+publish_new (SynWsConn *conn, guint32 request, gsize counted)
+{
+  SynWsPublish *self = g_new0 (SynWsPublish, 1);
+
+  self->conn = conn;
+  self->uploads = syn_uploads_ref (conn->uploads);
+  self->counted = counted;
+  self->request = request;
+  self->next = conn->publishes;
+  if (self->next != NULL)
+    self->next->pprev = &self->next;
+  self->pprev = &conn->publishes;
+  conn->publishes = self;
+  conn->n_publishes++;
+  return self;
+}
+
+/* Its answer is here: gives back what it held, takes it from its connection, and returns that; NULL: it is gone. */
+static SynWsConn *
+publish_end (SynWsPublish *self)
+{
+  SynWsConn *conn = self->conn;
+
+  syn_uploads_give_back (self->uploads, self->counted);
+  if (conn != NULL)
+    unlink_publish (self);
+  return conn;
+}
+
+static void
+publish_free (SynWsPublish *self)
+{
+  syn_uploads_unref (self->uploads);
+  g_free (self);
+}
+
 static void
 published (gpointer payload, const GError *error, gpointer user_data)
 {
   SynWsPublish *self = user_data;
-  SynWsConn *conn = self->conn;
+  SynWsConn *conn = publish_end (self);
   SynPublished *answer = payload;
 
-  syn_uploads_give_back (self->uploads, self->counted);
   if (conn != NULL)
     {
-      unlink_publish (self);
       if (error != NULL)
-        send_refused (conn, self->request, error, NULL);
+        send_refused (conn, self->request, error, NULL, 0);
       else if (answer->error != NULL)
-        send_refused (conn, self->request, answer->error, &answer->place);
+        send_refused (conn, self->request, answer->error, &answer->place, 0);
       else
-        send_published (conn, self->request, answer);
+        send_published (conn, self->request, answer->accepted, answer->sequence);
       syn_ws_conn_go_on (conn);
     }
   g_clear_pointer (&answer, syn_published_free);
-  syn_uploads_unref (self->uploads);
-  g_free (self);
+  publish_free (self);
 }
 
 static void
@@ -130,7 +166,7 @@ static void
 hand_on (SynWsConn *conn, guint32 request, const char *source, GBytes *batch, gsize counted)
 {
   SynLane *lane = conn->lane->lane;
-  SynWsPublish *self = g_new0 (SynWsPublish, 1);
+  SynWsPublish *self = publish_new (conn, request, counted);
   SynPublish *publish = g_new0 (SynPublish, 1);
   SynCall call = {
     .type = SYN_SOURCE_GRAIN,
@@ -145,18 +181,43 @@ hand_on (SynWsConn *conn, guint32 request, const char *source, GBytes *batch, gs
 
   publish->body = batch;
   publish->is_batch = TRUE;
-  self->conn = conn;
-  self->uploads = syn_uploads_ref (conn->uploads);
-  self->counted = counted;
-  self->request = request;
   g_strlcpy (self->key, source, sizeof self->key);
-  self->next = conn->publishes;
-  if (self->next != NULL)
-    self->next->pprev = &self->next;
-  self->pprev = &conn->publishes;
-  conn->publishes = self;
-  conn->n_publishes++;
   syn_call (lane, &call);
+}
+
+static void
+passed_on (const SynUpstreamReceipt *receipt, gpointer user_data)
+{
+  SynWsPublish *self = user_data;
+  SynWsConn *conn = publish_end (self);
+
+  if (conn != NULL)
+    {
+      SynLane *lane = conn->lane->lane;
+      SynReadPlace place = { .line = receipt->event };
+
+      if (receipt->field != NULL && strlen (receipt->field) < sizeof place.field) /* not cut within a character */
+        g_strlcpy (place.field, receipt->field, sizeof place.field);
+      syn_metric_add (lane, syn_ws_metrics.passed_on, 1);
+      if (!receipt->is_answered)
+        syn_metric_add (lane, syn_ws_metrics.not_passed_on, 1);
+      if (receipt->error == NULL)
+        send_published (conn, self->request, receipt->accepted, receipt->sequence);
+      else
+        send_refused (conn, self->request, receipt->error, &place, receipt->retry_ms);
+      syn_ws_conn_go_on (conn);
+    }
+  publish_free (self);
+}
+
+/* Takes @batch. Whatever is wrong with it, its owner says. */
+static void
+pass_on (SynWsConn *conn, SynUpstream *upstream, guint32 request, GBytes *batch, gsize counted)
+{
+  /* What comes over one connection stays in order, wherever that is in memory. */
+  guint stream = (guint) (GPOINTER_TO_SIZE (conn) / sizeof *conn);
+
+  syn_upstream_publish (upstream, conn->lane->lane, stream, batch, passed_on, publish_new (conn, request, counted));
 }
 
 /* The name of the source that a batch is for, into @name; FALSE: it says none that could be one. All else of it is checked by the source. */
@@ -183,8 +244,9 @@ syn_ws_conn_publish (SynWsConn *self, const SynWsEvent *event)
   gsize counted = self->counted, batch_bytes;
   char name[SYN_MAX_NAME_BYTES + 1];
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) batch = NULL;
+  g_autoptr (GBytes) whole = NULL, batch = NULL;
   ReplicaWirePublish head;
+  SynUpstream *upstream;
   guint8 *own;
 
   self->counted = 0; /* it is this publication's now, or nobody's */
@@ -210,13 +272,18 @@ syn_ws_conn_publish (SynWsConn *self, const SynWsEvent *event)
   counted = event->length;
   if (!read_source (event->data + sizeof head, batch_bytes, name))
     refuse (self, head.request, SYN_ERROR_INVALID, "not a batch of events: it does not begin as one, or does not name its source");
-  else if (!syn_uploads_check_source (uploads, name, &error))
-    send_refused (self, head.request, error, NULL);
+  else if ((upstream = syn_upstream_get (syn_lane_get_silo (self->lane->lane))) == NULL && !syn_uploads_check_source (uploads, name, &error))
+    send_refused (self, head.request, error, NULL, 0);
   else
     {
       own = syn_ws_reader_steal (&self->reader);
       batch = own != NULL ? g_bytes_new_take (own, event->length) : g_bytes_new (event->data, event->length);
-      hand_on (self, head.request, name, g_bytes_new_from_bytes (batch, sizeof head, batch_bytes), counted);
+      whole = g_steal_pointer (&batch);
+      batch = g_bytes_new_from_bytes (whole, sizeof head, batch_bytes);
+      if (upstream != NULL)
+        pass_on (self, upstream, head.request, g_steal_pointer (&batch), counted);
+      else
+        hand_on (self, head.request, name, g_steal_pointer (&batch), counted);
       return TRUE;
     }
   syn_uploads_give_back (uploads, counted);

@@ -2,6 +2,7 @@
 """Edges: silos that serve what another silo serves. Real processes in chains, killed, stopped and started again."""
 
 import asyncio
+import collections
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "common"))
 
 import websockets
+from batches import DOUBLE, INT64, STRING, batch, publication, receipt
 from silo import Silo, main, program, until
 
 CATALOG = {
@@ -281,6 +283,150 @@ class Serving(unittest.TestCase):
                     tokens[i] = newest = token
         for desk in desks:
             await desk.close()
+
+
+def events(values, producer=None, number=0):
+    """A batch for the source: of the key "a", n is of `values`."""
+    return batch("s", [("key", STRING, 0, ["a"] * len(values)), ("n", INT64, 0, list(values))], producer, number)
+
+
+async def publish_batch(silo, content, request=1):
+    async with websockets.connect(silo.ws_url, subprotocols=["synoptic.v1"], max_size=None) as socket:
+        await socket.send(publication(request, content))
+        return receipt(await socket.recv())
+
+
+class BatchPublisher:
+    """One who numbers his batches, has several out, and sends again what may have been lost, over a new connection when the old one ends."""
+
+    OUT = 4
+
+    def __init__(self, silo, name, n_batches):
+        self.silo, self.name, self.n_batches = silo, name, n_batches
+        self.done = 0            # batches that are acknowledged: all up to this number
+        self.codes = collections.Counter()
+        self.slowest_away_s = 0  # how long it took to be told that the upstream is away
+
+    async def run(self):
+        while self.done < self.n_batches:
+            try:
+                async with websockets.connect(self.silo.ws_url, subprotocols=["synoptic.v1"], max_size=None) as socket:
+                    await self.one_connection(socket)
+            except (OSError, websockets.exceptions.WebSocketException):
+                self.codes["connection"] += 1
+                await asyncio.sleep(0.05)
+
+    async def one_connection(self, socket):
+        sent, began = self.done, {}
+        while self.done < self.n_batches:
+            while sent < min(self.done + self.OUT, self.n_batches):
+                sent += 1
+                began[sent] = time.monotonic()
+                await socket.send(publication(sent, events([1, 2, 3], self.name, sent)))
+            answer = receipt(await socket.recv())
+            if answer.code is None:
+                assert answer.accepted == 3, answer
+                assert answer.request == self.done + 1, (answer, self.done)  # in order
+                self.done = answer.request
+                continue
+            self.codes[answer.code] += 1
+            assert answer.code in ("unavailable", "timeout", "overloaded"), answer
+            if "is away" in answer.message:
+                self.slowest_away_s = max(self.slowest_away_s, time.monotonic() - began[answer.request])
+            # Those behind it are answered too (refused for they come too early, or once more): the next connection has them again in order.
+            await asyncio.sleep(0.05)
+            return
+
+
+class Batches(unittest.TestCase):
+    """Publishing over the WebSocket of an edge."""
+
+    def test_batches(self):
+        with Chain() as chain:
+            until(lambda: asyncio.run(publish_batch(chain.leaf, events([1, 2]))).code is None, what="the source")
+            self.assertEqual(chain.root.rows("t/rows"), [{"key": "a", "n": 2, "sum": 3, "events": 2}])
+            # The same request by each way, and by text, counts once.
+            for silo in (chain.leaf, chain.edge, chain.root, chain.leaf):
+                answer = asyncio.run(publish_batch(silo, events([10], "p", 7), request=77))
+                self.assertEqual((answer.request, answer.code, answer.accepted, answer.sequence), (77, None, 1, 3))
+            answer = chain.leaf.request("POST", "/v1/sources/s/events", b"{}", {"Synoptic-Producer": "p", "Synoptic-Sequence": "7"})
+            self.assertEqual(answer.json, {"accepted": 1, "sequence": 3})
+            # What is wrong comes back as its owner says it: code, place, words.
+            good = events([1, 2])
+            for wrong in (batch("z", [("n", INT64, 0, [1])]), batch("s", [("m", INT64, 0, [1])]), batch("s", [("n", DOUBLE, 0, [1.5])]),
+                          batch("s", [("key", STRING, 0, ["b", "x" * 65537])]), good.replace(b"a\0", b"\xff\0"), good[:-8], b"nothing", b"",
+                          events([1], "p", 99), events([1], "it's me", 1)):
+                here, there = (asyncio.run(publish_batch(silo, wrong)) for silo in (chain.root, chain.leaf))
+                self.assertIsNotNone(here.code)
+                self.assertEqual(there, here)
+            self.assertEqual(chain.root.rows("t/rows")[0]["events"], 3)
+            # Empty ones, and one of more than is out at a time.
+            self.assertEqual(asyncio.run(publish_batch(chain.leaf, events([]))).accepted, 0)
+            self.assertEqual(asyncio.run(publish_batch(chain.leaf, events(range(1 << 20)))).accepted, 1 << 20)
+            until(lambda: chain.root.rows("t/rows")[0]["events"] == 3 + (1 << 20), what="the large batch")
+            for silo in (chain.edge, chain.leaf):
+                self.assertGreater(metric(silo, "upstream_publishes_total"), 10)
+                self.assertEqual(metric(silo, "upstream_publish_failures_total"), 0)
+
+    def test_in_order(self):
+        """Many at once over one connection, each of a number that only the order makes right; desks beside them are none the worse."""
+        n = 300
+
+        async def run(leaf):
+            async with websockets.connect(leaf.ws_url, subprotocols=["synoptic.v1"], max_size=None) as socket:
+                async def send():
+                    for number in range(1, n + 1):
+                        await socket.send(publication(number, events([number], "one", number)))
+                sending = asyncio.ensure_future(send())
+                answers = [receipt(await socket.recv()) for _ in range(n)]
+                await sending
+                return answers
+
+        with Chain() as chain:
+            until(lambda: asyncio.run(publish_batch(chain.leaf, events([0]))).code is None, what="the source")
+            answers = asyncio.run(run(chain.leaf))
+            self.assertEqual([(answer.request, answer.code, answer.sequence) for answer in answers], [(i, None, i + 1) for i in range(1, n + 1)])
+            self.assertEqual(chain.leaf.wait_for("t/rows", lambda rows: rows[0]["events"] == n + 1)[0]["n"], n)
+            self.assertEqual(upstream_of(chain.leaf)["connections"], 1)
+
+    def test_killed_in_the_middle(self):
+        """The owner and the edge between are killed while several publish: what is acknowledged counts once, and being away is said at once."""
+        with Chain() as chain:
+            until(lambda: asyncio.run(publish_batch(chain.leaf, events([0]))).code is None, what="the source")
+            publishers = [BatchPublisher(chain.leaf, f"leaf{i}", 400) for i in range(3)] + [BatchPublisher(chain.edge, "edge", 400)]
+
+            async def outages():
+                for silo in (chain.root, chain.edge, chain.root):
+                    before = sum(one.done for one in publishers)
+                    while sum(one.done for one in publishers) < before + 100:
+                        await asyncio.sleep(0.005)
+                    silo.kill()
+                    await asyncio.sleep(0.5)
+                    await asyncio.get_running_loop().run_in_executor(None, silo.start)
+
+            async def run():
+                await asyncio.gather(outages(), *(one.run() for one in publishers))
+
+            asyncio.run(asyncio.wait_for(run(), 240))
+            self.assertGreater(sum(one.codes["unavailable"] for one in publishers), 0)
+            self.assertLess(max(one.slowest_away_s for one in publishers), 10)  # not after some timeout of 15 s and more
+            until(lambda: chain.root.get(ROWS).status == 200, what="the recovery")
+            self.assertEqual(chain.root.wait_for("t/rows", lambda rows: rows and rows[0]["events"] >= 1 + 4 * 400 * 3),
+                             [{"key": "a", "n": 3, "sum": 4 * 400 * 6, "events": 1 + 4 * 400 * 3}])
+
+    def test_away(self):
+        with Chain() as chain:
+            until(lambda: asyncio.run(publish_batch(chain.leaf, events([0], "me", 1))).code is None, what="the source")
+            chain.root.kill()
+            until(lambda: upstream_of(chain.edge)["state"] != "online")
+            for silo in (chain.edge, chain.leaf):
+                answer = asyncio.run(publish_batch(silo, events([1], "me", 2)))
+                self.assertEqual(answer.code, "unavailable")
+                self.assertIn(f"the upstream {chain.root.url} is away", answer.message)
+                self.assertGreater(answer.retry_ms, 0)
+            chain.root.start()
+            until(lambda: asyncio.run(publish_batch(chain.leaf, events([1], "me", 2))).code is None, what="its return")
+            self.assertEqual(chain.root.rows("t/rows")[0]["events"], 2)
 
 
 class Outages(unittest.TestCase):

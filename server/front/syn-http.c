@@ -8,6 +8,7 @@
  * through a tunnel that has its own opinion. */
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-http-private.h"
+#include "syn-sender.h"
 
 #include <errno.h>
 #include <string.h>
@@ -253,6 +254,7 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
   self->refused = syn_metric_register (SYN_METRIC_COUNTER, "http_refused_total",
                                        "Connections closed unserved, for a limit was reached.");
   syn_ws_register_metrics ();
+  syn_sender_register_metrics ();
   self->edge = syn_http_edge_new (self);
   syn_plain_register_metrics ();
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static void process (SynPlainConn *self, const char *data, gsize length);
@@ -190,27 +189,12 @@ read_some (SynPlainConn *self)
 
 /* ---- out ---- */
 
-/* Bytes that the socket took of what is left: 0 when it is full, -1 when it is broken. */
+/* @n bytes went out; or 0, -1. */
 static gssize
-send_rest (SynPlainConn *self, const char *head, gsize head_bytes, GBytes *body, gsize sent)
+note_sent (SynPlainConn *self, gssize n)
 {
-  gsize size = 0;
-  const char *data = body != NULL ? g_bytes_get_data (body, &size) : NULL;
-  struct iovec vector[2];
-  struct msghdr message = { .msg_iov = vector };
-  gssize n;
-
-  if (sent < head_bytes)
-    vector[message.msg_iovlen++] = (struct iovec){ (void *) (head + sent), head_bytes - sent };
-  sent = sent > head_bytes ? sent - head_bytes : 0;
-  if (sent < size)
-    vector[message.msg_iovlen++] = (struct iovec){ (void *) (data + sent), size - sent };
-  do
-    n = sendmsg (self->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  while (n < 0 && errno == EINTR);
-  if (n < 0)
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
-  self->moved_ms = syn_lane_now_ms (self->lane->lane);
+  if (n > 0)
+    self->moved_ms = syn_lane_now_ms (self->lane->lane);
   return n;
 }
 
@@ -228,7 +212,7 @@ void
 syn_plain_conn_send (SynPlainConn *self, const char *head, guint head_bytes, GBytes *body)
 {
   gsize total = head_bytes + (body != NULL ? g_bytes_get_size (body) : 0);
-  gssize n = send_rest (self, head, head_bytes, body, 0);
+  gssize n = note_sent (self, syn_sender_send (self->lane->sender, self->fd, head, head_bytes, body));
   gboolean was_full = self->pending_bytes >= SYN_MAX_AHEAD_BYTES;
 
   if (n < 0)
@@ -258,7 +242,9 @@ static void
 flush (SynPlainConn *self)
 {
   SynPlainOut *out = self->out;
-  gssize n = send_rest (self, out->head, out->head_bytes, out->body, out->sent);
+  struct iovec vector[2];
+  int n_vector = syn_sender_rest (out->head, out->head_bytes, out->body, out->sent, vector);
+  gssize n = note_sent (self, syn_sender_send_vector (self->fd, vector, n_vector));
 
   if (n < 0)
     {

@@ -157,6 +157,7 @@ plain_lane_get (SynLane *lane)
   self = g_new0 (SynPlainLane, 1);
   self->lane = lane;
   self->beacons = syn_beacon_set_for_lane (lane);
+  self->sender = syn_sender_for_lane (lane);
   self->scratch = g_malloc (SYN_PLAIN_SCRATCH);
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   if (self->epoll_fd < 0)

@@ -6,6 +6,7 @@
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "syn-sender.h"
 #include "syn-plain.h"
 #include "syn-plain-reader.h"
 
@@ -76,6 +77,7 @@ struct _SynPlainLane
   SynPlainExit *exit; /* (owned) (nullable) */
   int epoll_fd;
   GSource *source;    /* (owned): the one of all connections */
+  SynSender *sender;
   char *scratch;      /* (owned): SYN_PLAIN_SCRATCH bytes to read into */
   SynPlainConn *conns;
   SynPlainConn *graveyard;

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define OUTS_PER_SEND 16
@@ -77,34 +76,12 @@ out_free (SynWsOut *out)
   g_free (out);
 }
 
-/* What is left of a frame, as one or two stretches. */
-static int
-out_vector (const guint8 *head, gsize head_bytes, GBytes *body, gsize sent, struct iovec *vector)
-{
-  gsize size = 0;
-  const guint8 *data = body != NULL ? g_bytes_get_data (body, &size) : NULL;
-  int n = 0;
-
-  if (sent < head_bytes)
-    vector[n++] = (struct iovec){ (void *) (head + sent), head_bytes - sent };
-  sent = sent > head_bytes ? sent - head_bytes : 0;
-  if (sent < size)
-    vector[n++] = (struct iovec){ (void *) (data + sent), size - sent };
-  return n;
-}
-
-/* Bytes that the socket took: 0 when it is full, -1 when it is broken. */
+/* @n bytes went out; or 0, -1. */
 static gssize
-send_vector (SynWsConn *self, struct iovec *vector, int n_vector)
+count_sent (SynWsConn *self, gssize n)
 {
-  struct msghdr message = { .msg_iov = vector, .msg_iovlen = (size_t) n_vector };
-  gssize n;
-
-  do
-    n = sendmsg (self->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  while (n < 0 && errno == EINTR);
-  if (n < 0)
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+  if (n <= 0)
+    return n;
   syn_metric_add (self->lane->lane, syn_ws_metrics.sent_bytes, n);
   self->sent_bytes += (guint64) n;
   self->moved_ms = syn_lane_now_ms (self->lane->lane);
@@ -122,9 +99,7 @@ syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes 
     return;
   if (self->out == NULL)
     {
-      struct iovec vector[2];
-
-      n = send_vector (self, vector, out_vector (head, head_bytes, body, 0, vector));
+      n = count_sent (self, syn_sender_send (self->lane->sender, self->fd, head, head_bytes, body));
       if (n < 0)
         {
           syn_ws_conn_drop (self);
@@ -157,8 +132,8 @@ flush (SynWsConn *self)
       gssize n;
 
       for (SynWsOut *out = self->out; out != NULL && n_outs < OUTS_PER_SEND; out = out->next, n_outs++)
-        n_vector += out_vector (out->head, out->head_bytes, out->body, out->sent, vector + n_vector);
-      n = send_vector (self, vector, n_vector);
+        n_vector += syn_sender_rest (out->head, out->head_bytes, out->body, out->sent, vector + n_vector);
+      n = count_sent (self, syn_sender_send_vector (self->fd, vector, n_vector));
       if (n < 0)
         {
           syn_ws_conn_drop (self);

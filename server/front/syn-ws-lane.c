@@ -105,6 +105,7 @@ syn_ws_lane_get (SynLane *lane)
   self = g_new0 (SynWsLane, 1);
   self->lane = lane;
   self->beacons = syn_beacon_set_for_lane (lane);
+  self->sender = syn_sender_for_lane (lane);
   self->max_views = SYN_MAX_VIEWS_PER_CONNECTION;
   self->max_jobs = SYN_MAX_FORM_JOBS;
   self->scratch = g_malloc (SYN_WS_SCRATCH);

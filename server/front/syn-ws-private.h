@@ -7,6 +7,7 @@
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "syn-sender.h"
 #include "syn-ws-frame.h"
 #include "syn-ws-lane.h"
 
@@ -89,6 +90,7 @@ struct _SynWsLane
   SynBeaconSet *beacons;
   int epoll_fd;
   GSource *source; /* (owned): the one of all connections */
+  SynSender *sender;
   guint8 *scratch; /* (owned): SYN_WS_SCRATCH bytes to read into */
   SynWsConn *conns;
   SynWsConn *graveyard;

@@ -39,61 +39,99 @@ add_text (JsonBuilder *json, const char *name, const char *text)
 }
 
 static void
+add_log (JsonBuilder *json, gconstpointer data)
+{
+  const SynJournalExtent *log = data;
+
+  add_number (json, "partition", log->partition);
+  add_number (json, "epoch", log->epoch);
+  add_number (json, "first", log->first);
+  add_number (json, "last", log->last);
+  add_time (json, "oldest", log->oldest_us);
+  add_time (json, "newest", log->newest_us);
+}
+
+static void
+add_source (JsonBuilder *json, gconstpointer data)
+{
+  const SynJournalSource *source = data;
+
+  add_text (json, "source", source->source);
+  add_number (json, "partition", source->partition);
+  add_number (json, "records", source->n_records);
+  add_number (json, "events", source->n_events);
+  add_number (json, "first", source->first_sequence);
+  add_number (json, "last", source->last_sequence);
+  add_number (json, "bytes", source->n_bytes);
+  add_time (json, "oldest", source->oldest_us);
+  add_time (json, "newest", source->newest_us);
+}
+
+static void
+add_checkpoint (JsonBuilder *json, gconstpointer data)
+{
+  const SynJournalCheckpoint *head = data;
+
+  add_text (json, "checkpoint", head->name);
+  add_number (json, "partition", head->partition);
+  add_number (json, "epoch", head->epoch);
+  add_number (json, "record", head->sequence);
+  add_number (json, "bytes", head->size_bytes);
+  add_time (json, "time", head->time_us);
+}
+
+static void
+add_hold (JsonBuilder *json, gconstpointer data)
+{
+  const SynJournalHold *hold = data;
+
+  add_text (json, "reader", hold->name);
+  add_number (json, "partition", hold->partition);
+  add_number (json, "from", hold->sequence);
+}
+
+static void
+add_loss (JsonBuilder *json, gconstpointer data)
+{
+  const SynJournalLost *lost = data;
+
+  add_text (json, "source", lost->source);
+  add_number (json, "partition", lost->partition);
+  add_number (json, "record", lost->record);
+  add_number (json, "first", lost->first_sequence);
+  add_number (json, "last", lost->last_sequence);
+}
+
+static void
 begin_list (JsonBuilder *json, const char *name)
 {
   json_builder_set_member_name (json, name);
   json_builder_begin_array (json);
 }
 
-static gboolean
-add_logs (JsonBuilder *json, SynJournalReader *reader, GError **error)
+static void
+add_object (JsonBuilder *json, gconstpointer data, void (*add_members) (JsonBuilder *json, gconstpointer data))
 {
-  g_autoptr (GArray) logs = syn_journal_reader_list_logs (reader, error);
-
-  if (logs == NULL)
-    return FALSE;
-  begin_list (json, "logs");
-  for (guint i = 0; i < logs->len; i++)
-    {
-      const SynJournalExtent *log = &g_array_index (logs, SynJournalExtent, i);
-
-      json_builder_begin_object (json);
-      add_number (json, "partition", log->partition);
-      add_number (json, "epoch", log->epoch);
-      add_number (json, "first", log->first);
-      add_number (json, "last", log->last);
-      add_time (json, "oldest", log->oldest_us);
-      add_time (json, "newest", log->newest_us);
-      json_builder_end_object (json);
-    }
-  json_builder_end_array (json);
-  return TRUE;
+  json_builder_begin_object (json);
+  add_members (json, data);
+  json_builder_end_object (json);
 }
 
 static gboolean
-add_sources (JsonBuilder *json, SynJournalReader *reader, GError **error)
+add_list (JsonBuilder *json,
+          const char *name,
+          SynJournalReader *reader,
+          GArray *(*list) (SynJournalReader *reader, GError **error),
+          void (*add_members) (JsonBuilder *json, gconstpointer data),
+          GError **error)
 {
-  g_autoptr (GArray) sources = syn_journal_reader_list_sources (reader, error);
+  g_autoptr (GArray) items = list (reader, error);
 
-  if (sources == NULL)
+  if (items == NULL)
     return FALSE;
-  begin_list (json, "sources");
-  for (guint i = 0; i < sources->len; i++)
-    {
-      const SynJournalSource *source = &g_array_index (sources, SynJournalSource, i);
-
-      json_builder_begin_object (json);
-      add_text (json, "source", source->source);
-      add_number (json, "partition", source->partition);
-      add_number (json, "records", source->n_records);
-      add_number (json, "events", source->n_events);
-      add_number (json, "first", source->first_sequence);
-      add_number (json, "last", source->last_sequence);
-      add_number (json, "bytes", source->n_bytes);
-      add_time (json, "oldest", source->oldest_us);
-      add_time (json, "newest", source->newest_us);
-      json_builder_end_object (json);
-    }
+  begin_list (json, name);
+  for (guint i = 0; i < items->len; i++)
+    add_object (json, items->data + i * g_array_get_element_size (items), add_members);
   json_builder_end_array (json);
   return TRUE;
 }
@@ -107,64 +145,7 @@ add_checkpoints (JsonBuilder *json, SynJournalReader *reader, GError **error)
     return FALSE;
   begin_list (json, "checkpoints");
   for (guint i = 0; i < heads->len; i++)
-    {
-      const SynJournalCheckpoint *head = heads->pdata[i];
-
-      json_builder_begin_object (json);
-      add_text (json, "checkpoint", head->name);
-      add_number (json, "partition", head->partition);
-      add_number (json, "epoch", head->epoch);
-      add_number (json, "record", head->sequence);
-      add_number (json, "bytes", head->size_bytes);
-      add_time (json, "time", head->time_us);
-      json_builder_end_object (json);
-    }
-  json_builder_end_array (json);
-  return TRUE;
-}
-
-static gboolean
-add_holds (JsonBuilder *json, SynJournalReader *reader, GError **error)
-{
-  g_autoptr (GArray) holds = syn_journal_reader_list_holds (reader, error);
-
-  if (holds == NULL)
-    return FALSE;
-  begin_list (json, "holds");
-  for (guint i = 0; i < holds->len; i++)
-    {
-      const SynJournalHold *hold = &g_array_index (holds, SynJournalHold, i);
-
-      json_builder_begin_object (json);
-      add_text (json, "reader", hold->name);
-      add_number (json, "partition", hold->partition);
-      add_number (json, "from", hold->sequence);
-      json_builder_end_object (json);
-    }
-  json_builder_end_array (json);
-  return TRUE;
-}
-
-static gboolean
-add_lost (JsonBuilder *json, SynJournalReader *reader, GError **error)
-{
-  g_autoptr (GArray) losses = syn_journal_reader_list_lost (reader, error);
-
-  if (losses == NULL)
-    return FALSE;
-  begin_list (json, "lost");
-  for (guint i = 0; i < losses->len; i++)
-    {
-      const SynJournalLost *lost = &g_array_index (losses, SynJournalLost, i);
-
-      json_builder_begin_object (json);
-      add_text (json, "source", lost->source);
-      add_number (json, "partition", lost->partition);
-      add_number (json, "record", lost->record);
-      add_number (json, "first", lost->first_sequence);
-      add_number (json, "last", lost->last_sequence);
-      json_builder_end_object (json);
-    }
+    add_object (json, heads->pdata[i], add_checkpoint);
   json_builder_end_array (json);
   return TRUE;
 }
@@ -180,8 +161,11 @@ inspect (SynJournalReader *reader, CtlFormat format)
   add_text (json, "file", syn_journal_reader_get_path (reader));
   add_number (json, "format", SYN_JOURNAL_SCHEMA);
   add_number (json, "bytes", syn_journal_reader_get_used_bytes (reader));
-  if (!add_logs (json, reader, &error) || !add_sources (json, reader, &error) || !add_checkpoints (json, reader, &error)
-      || !add_holds (json, reader, &error) || !add_lost (json, reader, &error))
+  if (!add_list (json, "logs", reader, syn_journal_reader_list_logs, add_log, &error)
+      || !add_list (json, "sources", reader, syn_journal_reader_list_sources, add_source, &error)
+      || !add_checkpoints (json, reader, &error)
+      || !add_list (json, "holds", reader, syn_journal_reader_list_holds, add_hold, &error)
+      || !add_list (json, "lost", reader, syn_journal_reader_list_lost, add_loss, &error))
     return ctl_fail (error);
   json_builder_end_object (json);
   root = json_builder_get_root (json);

@@ -24,6 +24,7 @@ typedef struct {
   void (*opened) (Peer *peer);
   /* Takes what it can make sense of (at least a byte, when there is one more than before); returns how much. */
   gsize (*received) (Peer *peer, const guint8 *bytes, gsize length);
+  void (*line) (Peer *peer, const char *line); /* (nullable): of received_lines(), each line */
 } Protocol;
 
 struct _Peer {
@@ -304,14 +305,8 @@ received_nchan_http (Peer *peer, const guint8 *bytes, gsize length)
 
 /* ---- redis and nats: lines, and bodies between them ---- */
 
-static void
-opened_redis (Peer *peer)
-{
-  send_text (peer, "SUBSCRIBE hot\r\n");
-}
-
 static gsize
-received_redis (Peer *peer, const guint8 *bytes, gsize length)
+received_lines (Peer *peer, const guint8 *bytes, gsize length)
 {
   gsize used;
   const char *line;
@@ -321,17 +316,34 @@ received_redis (Peer *peer, const guint8 *bytes, gsize length)
   line = take_until (peer, bytes, length, "\r\n", &used);
   if (line == NULL)
     return used;
+  protocol->line (peer, line);
+  forget_text (peer);
+  return used;
+}
+
+/* A line said that a message comes, with a line's end behind it. */
+static void
+expect_body (Peer *peer, guint64 body_bytes)
+{
+  peer->left = body_bytes + 2;
+  peer->in_message = TRUE;
+}
+
+static void
+opened_redis (Peer *peer)
+{
+  send_text (peer, "SUBSCRIBE hot\r\n");
+}
+
+static void
+line_of_redis (Peer *peer, const char *line)
+{
   if (line[0] == '-')
     fail (peer, line);
   if (line[0] == ':')
     subscribed (peer);
   if (line[0] == '$' && g_ascii_strtoull (line + 1, NULL, 10) == message_bytes)
-    {
-      peer->left = message_bytes + 2;
-      peer->in_message = TRUE;
-    }
-  forget_text (peer);
-  return used;
+    expect_body (peer, message_bytes);
 }
 
 static void
@@ -340,17 +352,9 @@ opened_nats (Peer *peer)
   send_text (peer, "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\nSUB hot 1\r\nPING\r\n");
 }
 
-static gsize
-received_nats (Peer *peer, const guint8 *bytes, gsize length)
+static void
+line_of_nats (Peer *peer, const char *line)
 {
-  gsize used;
-  const char *line;
-
-  if (peer->left > 0)
-    return take_body (peer, length);
-  line = take_until (peer, bytes, length, "\r\n", &used);
-  if (line == NULL)
-    return used;
   if (g_str_has_prefix (line, "PING"))
     send_text (peer, "PONG\r\n");
   else if (g_str_has_prefix (line, "PONG"))
@@ -358,12 +362,7 @@ received_nats (Peer *peer, const guint8 *bytes, gsize length)
   else if (g_str_has_prefix (line, "-ERR"))
     fail (peer, line);
   else if (g_str_has_prefix (line, "MSG hot 1 "))
-    {
-      peer->left = g_ascii_strtoull (line + strlen ("MSG hot 1 "), NULL, 10) + 2;
-      peer->in_message = TRUE;
-    }
-  forget_text (peer);
-  return used;
+    expect_body (peer, g_ascii_strtoull (line + strlen ("MSG hot 1 "), NULL, 10));
 }
 
 /* ---- MQTT 3.1.1 ---- */
@@ -418,10 +417,10 @@ received_mqtt (Peer *peer, const guint8 *bytes, gsize length)
 }
 
 static const Protocol protocols[] = {
-  { "silo-ws", opened_silo_ws, received_silo },          { "silo-http", opened_silo_http, received_silo },
-  { "nchan-ws", opened_nchan_ws, received_nchan_ws },    { "nchan-http", opened_nchan_http, received_nchan_http },
-  { "redis", opened_redis, received_redis },             { "nats", opened_nats, received_nats },
-  { "mqtt", opened_mqtt, received_mqtt },
+  { "silo-ws", opened_silo_ws, received_silo, NULL },       { "silo-http", opened_silo_http, received_silo, NULL },
+  { "nchan-ws", opened_nchan_ws, received_nchan_ws, NULL }, { "nchan-http", opened_nchan_http, received_nchan_http, NULL },
+  { "redis", opened_redis, received_lines, line_of_redis }, { "nats", opened_nats, received_lines, line_of_nats },
+  { "mqtt", opened_mqtt, received_mqtt, NULL },
 };
 
 /* ---- the crowd ---- */

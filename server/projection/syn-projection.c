@@ -122,10 +122,5 @@ syn_projection_check_follows (const char *leader, const char *follower, SynCatal
 gint64
 syn_projections_count_recovering (SynSilo *silo)
 {
-  SynMetric metric = syn_projection_metrics ()->recovering;
-  gint64 n = syn_metric_get (syn_silo_get_front_lane (silo), metric);
-
-  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
-    n += syn_metric_get (syn_silo_get_lane (silo, i), metric);
-  return n;
+  return syn_metric_sum (silo, syn_projection_metrics ()->recovering);
 }

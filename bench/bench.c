@@ -5,6 +5,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +46,10 @@ compare_doubles (gconstpointer a, gconstpointer b)
   return (x > y) - (x < y);
 }
 
-static double
-quantile (GArray *samples, double q)
+double
+bench_series_quantile (BenchSeries *self, double q)
 {
-  g_autoptr (GArray) sorted = g_array_copy (samples);
+  g_autoptr (GArray) sorted = g_array_copy (self->samples);
   double position, below;
   guint index;
 
@@ -66,7 +67,7 @@ quantile (GArray *samples, double q)
 double
 bench_series_median (BenchSeries *self)
 {
-  return quantile (self->samples, 0.5);
+  return bench_series_quantile (self, 0.5);
 }
 
 double
@@ -74,7 +75,7 @@ bench_series_spread (BenchSeries *self)
 {
   double median = bench_series_median (self);
 
-  return median > 0 ? (quantile (self->samples, 0.75) - quantile (self->samples, 0.25)) / 2 / median : 0;
+  return median > 0 ? (bench_series_quantile (self, 0.75) - bench_series_quantile (self, 0.25)) / 2 / median : 0;
 }
 
 void
@@ -141,6 +142,32 @@ bench_process_rss_bytes (GPid pid)
     return 0;
   g_ascii_strtoull (text, &end, 10);
   return g_ascii_strtoull (end, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE);
+}
+
+char *
+bench_folder_new (const char *in)
+{
+  char *path = g_build_filename (in != NULL ? in : g_get_tmp_dir (), "synoptic-bench-XXXXXX", NULL);
+
+  if (g_mkdtemp (path) == NULL)
+    g_error ("%s: %s", path, g_strerror (errno));
+  return path;
+}
+
+void
+bench_folder_remove (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *entry = g_build_filename (path, name, NULL);
+
+      if (g_unlink (entry) != 0)
+        bench_folder_remove (entry);
+    }
+  g_rmdir (path);
 }
 
 /* In the child: a benchmark that fails leaves no server behind. */

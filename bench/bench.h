@@ -17,6 +17,8 @@ typedef struct {
 BenchSeries *bench_series_new (const char *name);
 void bench_series_add (BenchSeries *self, double value);
 double bench_series_median (BenchSeries *self);
+/* @q: 0 to 1; 0 when there are no samples. */
+double bench_series_quantile (BenchSeries *self, double q);
 /* The half width of the middle half of the samples, as a fraction of the median. */
 double bench_series_spread (BenchSeries *self);
 void bench_series_free (BenchSeries *self);
@@ -28,6 +30,11 @@ double bench_own_cpu_us (void);     /* of this thread */
 /* CPU time of all threads of a process, from the scheduler's own nanosecond counts (/proc/PID/task/TID/schedstat). */
 double bench_process_cpu_us (GPid pid);
 gsize bench_process_rss_bytes (GPid pid);
+
+/* A new folder in @in, or in the one for temporary files. (transfer full) */
+char *bench_folder_new (const char *in);
+/* Removes it with all that is in it. */
+void bench_folder_remove (const char *path);
 
 typedef struct {
   GPid pid;

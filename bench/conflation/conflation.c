@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bench-market.h"
+#include "bench-silo.h"
 #include "syn-event-reader.h"
 #include "syn-limits.h"
 #include "syn-table.h"
@@ -30,10 +32,8 @@ static const GOptionEntry entries[] = {
 static SynCatalog *
 make_catalog (gboolean one_group)
 {
-  g_autoptr (GString) json = g_string_new ("{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"price\":\"decimal(4)\","
-                                           "\"size\":\"int64\",\"time\":\"timestamp\",\"venue\":\"string\"}}],\"projections\":[");
-  g_autoptr (GError) error = NULL;
-  SynCatalog *catalog;
+  g_autoptr (GString) json = g_string_new ("{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":" BENCH_MARKET_FIELDS
+                                           "}],\"projections\":[");
 
   for (guint i = 0; i < MAX_PROJECTIONS; i++)
     {
@@ -43,24 +43,7 @@ make_catalog (gboolean one_group)
       g_string_append (json, "\"columns\":{\"last\":\"last(price)\",\"high\":\"max(price)\",\"low\":\"min(price)\",\"volume\":\"sum(size)\"}}");
     }
   g_string_append (json, "]}");
-  catalog = syn_catalog_parse ("bench", ".", json->str, -1, &error);
-  if (catalog == NULL)
-    g_error ("%s", error->message);
-  return catalog;
-}
-
-static GString *
-make_events (void)
-{
-  GString *text = g_string_sized_new ((gsize) n_events * 128);
-  g_autoptr (GRand) rand = g_rand_new_with_seed (1);
-
-  for (int i = 0; i < n_events; i++)
-    g_string_append_printf (text, "{\"symbol\":\"SYM%05d\",\"price\":%d.%04d,\"size\":%d,\"time\":\"2026-01-02T10:%02d:%02d.%06dZ\",\"venue\":\"XNY%c\"}\n",
-                            g_rand_int_range (rand, 0, n_keys), g_rand_int_range (rand, 10, 900), g_rand_int_range (rand, 0, 10000),
-                            g_rand_int_range (rand, 1, 100) * 100, i / 60 % 60, i % 60, g_rand_int_range (rand, 0, 1000000),
-                            'A' + g_rand_int_range (rand, 0, 4));
-  return text;
+  return bench_catalog_new (json->str);
 }
 
 static gint64
@@ -155,7 +138,7 @@ main (int argc, char **argv)
     }
   together = make_catalog (TRUE);
   apart = make_catalog (FALSE);
-  text = make_events ();
+  text = bench_market_text ((guint) n_events, (guint) n_keys);
   for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
     {
       g_autoptr (BenchSeries) reader = bench_series_new ("reader"), merged = bench_series_new ("conflated"),

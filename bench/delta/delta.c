@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bench-silo.h"
 #include "replica-delta.h"
 #include "replica-snapshot-builder.h"
 #include "replica-zstd.h"
 #include "syn-projection.h"
-#include "syn-silo-test.h"
-#include "syn-source.h"
 
 static gint n_rows = 2000, percent = 10, n_rounds = 101;
 
@@ -33,32 +32,16 @@ static const char catalog_text[] =
   "     \"open\": \"first(price)\", \"change\": \"last/open-1\", \"time\": \"last(time)\" } } ] }";
 
 static void
-on_published (gpointer payload, const GError *error, gpointer user_data)
-{
-  g_assert_no_error (error);
-  syn_published_free (payload);
-}
-
-static void
 trade (SynSilo *silo, GRand *rand, const int *symbols, int n)
 {
   g_autoptr (GString) text = g_string_new (NULL);
-  SynPublish *payload = g_new0 (SynPublish, 1);
-  SynCall call = { .type = SYN_SOURCE_GRAIN,
-                   .key = "trades",
-                   .method = SYN_SOURCE_PUBLISH,
-                   .payload = payload,
-                   .payload_free = (GDestroyNotify) syn_publish_free,
-                   .reply = on_published };
 
   for (int i = 0; i < n; i++)
     g_string_append_printf (text, "{\"symbol\":\"SYM%05d\",\"price\":%d.%04d,\"size\":%d,\"time\":\"2026-11-22T12:%02d:%02d.%03dZ\"}\n",
                             symbols[i], g_rand_int_range (rand, 10, 900), g_rand_int_range (rand, 0, 10000),
                             g_rand_int_range (rand, 1, 100) * 100, g_rand_int_range (rand, 0, 60), g_rand_int_range (rand, 0, 60),
                             g_rand_int_range (rand, 0, 1000));
-  payload->body = g_bytes_new (text->str, text->len);
-  payload->format = SYN_FORMAT_NDJSON;
-  syn_call (syn_silo_get_front_lane (silo), &call);
+  bench_silo_publish (silo, text);
   syn_silo_settle (silo);
 }
 
@@ -182,14 +165,8 @@ main (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     g_error ("%s", error->message);
-  catalog = syn_catalog_parse ("bench", "/", catalog_text, -1, &error);
-  g_assert_no_error (error);
-  silo = syn_silo_new_stepped (1, NULL, &error);
-  syn_sources_register (silo, catalog);
-  syn_projections_register (silo, catalog);
-  syn_silo_start (silo, NULL, &error);
-  g_assert_no_error (error);
-  syn_silo_settle (silo);
+  catalog = bench_catalog_new (catalog_text);
+  silo = bench_silo_new (catalog);
   syn_projection_resolve ("quotes", &type, &key, catalog, &error);
   g_assert_no_error (error);
 

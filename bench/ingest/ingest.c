@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bench-market.h"
+#include "bench-silo.h"
 #include "syn-event-reader.h"
 #include "syn-limits.h"
 #include "syn-table.h"
@@ -28,8 +30,7 @@ static const GOptionEntry entries[] = {
 };
 
 static const char catalog_text[] =
-  "{ \"sources\": [ { \"name\": \"trades\", \"kind\": \"http\", \"fields\": { \"symbol\": \"string\", \"price\": \"decimal(4)\","
-  "     \"size\": \"int64\", \"time\": \"timestamp\", \"venue\": \"string\" } } ],"
+  "{ \"sources\": [ { \"name\": \"trades\", \"kind\": \"http\", \"fields\": " BENCH_MARKET_FIELDS " } ],"
   "  \"projections\": [ { \"name\": \"quotes\", \"from\": \"trades\", \"key\": [\"symbol\"], \"columns\": {"
   "     \"last\": \"last(price)\", \"high\": \"max(price)\", \"low\": \"min(price)\", \"volume\": \"sum(size)\" } } ] }";
 
@@ -38,21 +39,6 @@ typedef struct {
   gint64 volume;
   guint n_keys;
 } Totals;
-
-static GString *
-make_events (void)
-{
-  GString *text = g_string_sized_new ((gsize) n_events * 128);
-  GRand *rand = g_rand_new_with_seed (1);
-
-  for (int i = 0; i < n_events; i++)
-    g_string_append_printf (text, "{\"symbol\":\"SYM%05d\",\"price\":%d.%04d,\"size\":%d,\"time\":\"2026-01-02T10:%02d:%02d.%06dZ\",\"venue\":\"XNY%c\"}\n",
-                            g_rand_int_range (rand, 0, n_keys), g_rand_int_range (rand, 10, 900), g_rand_int_range (rand, 0, 10000),
-                            g_rand_int_range (rand, 1, 100) * 100, i / 60 % 60, i % 60, g_rand_int_range (rand, 0, 1000000),
-                            'A' + g_rand_int_range (rand, 0, 4));
-  g_rand_free (rand);
-  return text;
-}
 
 static Totals
 run_ours (SynCatalog *catalog, GString *text)
@@ -203,10 +189,8 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error != NULL ? error->message : "usage: ingest [OPTION]");
       return 2;
     }
-  catalog = syn_catalog_parse ("bench", ".", catalog_text, -1, &error);
-  if (catalog == NULL)
-    g_error ("%s", error->message);
-  text = make_events ();
+  catalog = bench_catalog_new (catalog_text);
+  text = bench_market_text ((guint) n_events, (guint) n_keys);
 
   for (int round = 0; round < n_rounds + 1; round++)
     {

@@ -11,13 +11,13 @@
  *   journal [--dir DIR] [--events N] [--small N] [--rounds N] [--waiting N] */
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench-market.h"
+#include "bench-silo.h"
 #include "syn-event-codec.h"
 #include "syn-event-reader.h"
 #include "syn-silo.h"
@@ -36,8 +36,7 @@ static const GOptionEntry entries[] = {
 };
 
 static const char catalog_text[] =
-  "{ \"sources\": [ { \"name\": \"trades\", \"kind\": \"http\", \"fields\": { \"symbol\": \"string\", \"price\": \"decimal(4)\","
-  "     \"size\": \"int64\", \"time\": \"timestamp\", \"venue\": \"string\" } } ], \"projections\": [] }";
+  "{ \"sources\": [ { \"name\": \"trades\", \"kind\": \"http\", \"fields\": " BENCH_MARKET_FIELDS " } ], \"projections\": [] }";
 
 typedef struct {
   SynCatalog *catalog;
@@ -55,28 +54,11 @@ typedef struct {
 } Bench;
 
 static SynEventBatch *
-make_batch (Bench *self, guint n, guint64 first)
+make_batch (Bench *self, guint n)
 {
-  g_autoptr (SynEventBuilder) builder = syn_event_builder_new (self->source);
   g_autoptr (GRand) rand = g_rand_new_with_seed (1);
-  SynEventBatch *batch;
-  char text[16];
 
-  for (guint i = 0; i < n; i++)
-    {
-      int length = g_snprintf (text, sizeof text, "SYM%05d", g_rand_int_range (rand, 0, 5000));
-
-      syn_event_builder_set_string (builder, 0, text, (gsize) length);
-      syn_event_builder_set_int64 (builder, 1, g_rand_int_range (rand, 1, 1000000));
-      syn_event_builder_set_int64 (builder, 2, g_rand_int_range (rand, 1, 100) * 100);
-      syn_event_builder_set_int64 (builder, 3, 1700000000000000 + i);
-      text[0] = (char) ('A' + g_rand_int_range (rand, 0, 4));
-      syn_event_builder_set_string (builder, 4, text, 1);
-      syn_event_builder_commit (builder);
-    }
-  batch = syn_event_builder_take (builder);
-  syn_event_batch_set_first_sequence (batch, first, 1700000000000000);
-  return batch;
+  return bench_market_batch (self->source, rand, n, 0, 5000, 1);
 }
 
 static void
@@ -91,7 +73,7 @@ iterate_until_answered (Bench *self, guint n_left)
 static void
 bench_codec (Bench *self, guint size)
 {
-  g_autoptr (SynEventBatch) batch = make_batch (self, size, 1);
+  g_autoptr (SynEventBatch) batch = make_batch (self, size);
   g_autoptr (GBytes) bytes = syn_event_codec_encode (batch, NULL);
   g_autoptr (BenchSeries) encode = bench_series_new ("encode"), decode = bench_series_new ("decode"), copy = bench_series_new ("memcpy");
   g_autofree char *title = g_strdup_printf ("%u events of 5 fields, %.1f bytes each", size, (double) g_bytes_get_size (bytes) / size);
@@ -187,7 +169,7 @@ floor_write (Bench *self, GBytes *bytes, gboolean flush)
 static void
 bench_appends (Bench *self, guint size)
 {
-  g_autoptr (SynEventBatch) batch = make_batch (self, size, 1);
+  g_autoptr (SynEventBatch) batch = make_batch (self, size);
   g_autoptr (GBytes) bytes = syn_event_codec_encode (batch, NULL);
   g_autoptr (BenchSeries) ours = bench_series_new ("journal"), plain = bench_series_new ("write, fdatasync");
   g_autoptr (BenchSeries) ours_cpu = bench_series_new ("journal, CPU"), plain_cpu = bench_series_new ("write, CPU");
@@ -232,24 +214,15 @@ bench_appends (Bench *self, guint size)
 
 /* ---- latency ---- */
 
-static int
-compare_doubles (gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
 static void
 bench_small (Bench *self)
 {
-  g_autoptr (SynEventBatch) batch = make_batch (self, 1, 1);
+  g_autoptr (SynEventBatch) batch = make_batch (self, 1);
   g_autoptr (GBytes) bytes = syn_event_codec_encode (batch, NULL);
-  guint n = (guint) n_small * (guint) n_rounds;
-  g_autofree double *ours = g_new (double, n), *plain = g_new (double, n);
-  g_autoptr (BenchSeries) ours_series = bench_series_new ("journal"), plain_series = bench_series_new ("write, fdatasync");
+  g_autoptr (BenchSeries) ours = bench_series_new ("journal"), plain = bench_series_new ("write, fdatasync");
+  double ours_p99, plain_p99;
 
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < (guint) n_small * (guint) n_rounds; i++)
     {
       double start = bench_now_us (), middle;
 
@@ -257,16 +230,13 @@ bench_small (Bench *self)
       iterate_until_answered (self, 0);
       middle = bench_now_us ();
       floor_write (self, bytes, TRUE);
-      ours[i] = middle - start;
-      plain[i] = bench_now_us () - middle;
-      bench_series_add (ours_series, ours[i]);
-      bench_series_add (plain_series, plain[i]);
+      bench_series_add (ours, middle - start);
+      bench_series_add (plain, bench_now_us () - middle);
     }
-  qsort (ours, n, sizeof *ours, compare_doubles);
-  qsort (plain, n, sizeof *plain, compare_doubles);
-  bench_report ("one small append", ours_series, plain_series, "us");
-  printf ("%-34s p99 %.0f us, of a fdatasync %.0f us, ratio %.2f\n", "", ours[n * 99 / 100], plain[n * 99 / 100],
-          ours[n * 99 / 100] / plain[n * 99 / 100]);
+  ours_p99 = bench_series_quantile (ours, 0.99);
+  plain_p99 = bench_series_quantile (plain, 0.99);
+  bench_report ("one small append", ours, plain, "us");
+  printf ("%-34s p99 %.0f us, of a fdatasync %.0f us, ratio %.2f\n", "", ours_p99, plain_p99, ours_p99 / plain_p99);
 }
 
 /* ---- replay ---- */
@@ -330,13 +300,9 @@ begin (Bench *self, GError **error)
   g_autofree char *floor = NULL;
   const SynSiloOptions silo_options = { .n_lanes = 1 };
 
-  self->catalog = syn_catalog_parse ("bench", ".", catalog_text, -1, error);
-  if (self->catalog == NULL)
-    return;
+  self->catalog = bench_catalog_new (catalog_text);
   self->source = syn_catalog_get_source (self->catalog, 0);
-  self->folder = g_build_filename (dir != NULL ? dir : g_get_tmp_dir (), "journal-bench-XXXXXX", NULL);
-  if (g_mkdtemp (self->folder) == NULL)
-    g_error ("%s: %s", self->folder, g_strerror (errno));
+  self->folder = bench_folder_new (dir);
   floor = g_build_filename (self->folder, "floor", NULL);
   self->floor_fd = open (floor, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   self->context = g_main_context_default ();
@@ -354,19 +320,11 @@ begin (Bench *self, GError **error)
 static void
 end (Bench *self)
 {
-  static const char *const files[] = { "floor", "journal.db", "journal.db-wal", "journal.db-shm" };
-
   syn_journal_close (self->journal);
   syn_silo_free (self->silo);
   syn_journal_free (self->journal);
   close (self->floor_fd);
-  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
-    {
-      g_autofree char *path = g_build_filename (self->folder, files[i], NULL);
-
-      g_unlink (path);
-    }
-  g_rmdir (self->folder);
+  bench_folder_remove (self->folder);
   g_free (self->folder);
   syn_catalog_unref (self->catalog);
 }

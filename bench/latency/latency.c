@@ -5,18 +5,14 @@
  * hits both.
  *
  *   latency SYNOPTICD [--requests N] [--rounds N] [--bytes N] [--folder DIR] */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench-http.h"
 
 static gint n_requests = 2000, n_rounds = 5, n_bytes = 200;
 static char *folder;
@@ -30,59 +26,6 @@ static const GOptionEntry entries[] = {
   { NULL }
 };
 
-static int
-connect_to (guint16 port)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-
-  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
-    g_error ("connect: %s", g_strerror (errno));
-  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  return fd;
-}
-
-static char answer[4096]; /* the last one */
-
-/* Its status; it is small. */
-static int
-exchange (int fd, const GString *request)
-{
-  gsize length = 0;
-
-  if (write (fd, request->str, request->len) != (gssize) request->len)
-    g_error ("write: %s", g_strerror (errno));
-  for (;;)
-    {
-      gssize n = read (fd, answer + length, sizeof answer - 1 - length);
-      const char *end, *size;
-
-      if (n <= 0)
-        g_error ("read: %s", n < 0 ? g_strerror (errno) : "the server has gone");
-      length += (gsize) n;
-      answer[length] = '\0';
-      end = strstr (answer, "\r\n\r\n");
-      size = end != NULL ? strcasestr (answer, "Content-Length:") : NULL;
-      if (size != NULL && length >= (gsize) (end + 4 - answer) + strtoul (size + strlen ("Content-Length:"), NULL, 10))
-        return atoi (answer + strlen ("HTTP/1.1 "));
-    }
-}
-
-static int
-compare (gconstpointer a, gconstpointer b)
-{
-  double left = *(const double *) a, right = *(const double *) b;
-
-  return left < right ? -1 : left > right;
-}
-
-static double
-quantile (double *samples, double q)
-{
-  qsort (samples, (gsize) n_requests, sizeof *samples, compare);
-  return samples[(gsize) ((double) (n_requests - 1) * q)];
-}
-
 /* A machine that is busy with others may be behind with applying what was acknowledged, and ask to wait: that is no sample. */
 static double
 publish_once (int fd, const GString *request)
@@ -90,11 +33,12 @@ publish_once (int fd, const GString *request)
   for (;;)
     {
       double begun_us = bench_now_us ();
-      int status = exchange (fd, request);
+      g_autofree char *answer = bench_exchange (fd, request->str, request->len);
+      double elapsed_us = bench_now_us () - begun_us;
 
-      if (status == 200)
-        return bench_now_us () - begun_us;
-      if (status != 503)
+      if (bench_status_of (answer) == 200)
+        return elapsed_us;
+      if (bench_status_of (answer) != 503)
         g_error ("a request was refused: %s", answer);
       n_waited++;
       g_usleep (10000);
@@ -118,17 +62,14 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new ("SYNOPTICD");
   g_autoptr (GError) error = NULL;
   g_autoptr (GString) request = g_string_new (NULL);
-  g_autofree char *dir = NULL, *catalog = NULL, *data = NULL, *file = NULL, *text = NULL, *body = NULL, *again = NULL, *command = NULL;
-  g_autofree double *ours = NULL, *floor = NULL;
+  g_autofree char *dir = NULL, *catalog = NULL, *data = NULL, *file = NULL, *text = NULL, *body = NULL;
   BenchSeries *series[G_N_ELEMENTS (quantiles)][2];
   int socket_fd, file_fd;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2 || n_requests < 1 || n_rounds < 1 || n_bytes < 1 || n_bytes > 60000)
     g_error ("%s", error != NULL ? error->message : "usage: latency SYNOPTICD");
-  dir = g_build_filename (folder != NULL ? folder : g_get_tmp_dir (), "synoptic-latency-XXXXXX", NULL);
-  if (g_mkdtemp (dir) == NULL)
-    g_error ("%s: %s", dir, g_strerror (errno));
+  dir = bench_folder_new (folder);
   catalog = g_build_filename (dir, "catalog.json", NULL);
   data = g_build_filename (dir, "data", NULL);
   file = g_build_filename (dir, "floor", NULL);
@@ -140,31 +81,31 @@ main (int argc, char **argv)
     const char *const server[] = { argv[1], "--catalog", catalog, "--data", data, "--listen", "127.0.0.1:0", NULL };
     BenchProcess *process = bench_process_start (server);
 
-    socket_fd = connect_to (process->port);
+    socket_fd = bench_connect (process->port);
     text = g_strnfill ((gsize) n_bytes, 'x');
     body = g_strdup_printf ("{\"text\":\"%s\"}\n", text);
     g_string_printf (request, "POST /v1/sources/s/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\nContent-Length: %zu\r\n\r\n%s", strlen (body), body);
-    while (exchange (socket_fd, request) == 503) /* it recovers for a moment */
-      g_usleep (10000);
+    publish_once (socket_fd, request); /* it recovers for a moment */
+    n_waited = 0;
     file_fd = open (file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (file_fd < 0)
       g_error ("%s: %s", file, g_strerror (errno));
-    ours = g_new (double, n_requests);
-    floor = g_new (double, n_requests);
     for (guint q = 0; q < G_N_ELEMENTS (quantiles); q++)
       for (guint i = 0; i < 2; i++)
         series[q][i] = bench_series_new (i == 0 ? "publish, acknowledged" : "write and fdatasync");
     for (gint round = 0; round < n_rounds; round++)
       {
+        g_autoptr (BenchSeries) ours = bench_series_new ("ours"), floor = bench_series_new ("floor");
+
         for (gint i = 0; i < n_requests; i++)
           {
-            floor[i] = write_once (file_fd, body, strlen (body));
-            ours[i] = publish_once (socket_fd, request);
+            bench_series_add (floor, write_once (file_fd, body, strlen (body)));
+            bench_series_add (ours, publish_once (socket_fd, request));
           }
         for (guint q = 0; q < G_N_ELEMENTS (quantiles); q++)
           {
-            bench_series_add (series[q][0], quantile (ours, quantiles[q]));
-            bench_series_add (series[q][1], quantile (floor, quantiles[q]));
+            bench_series_add (series[q][0], bench_series_quantile (ours, quantiles[q]));
+            bench_series_add (series[q][1], bench_series_quantile (floor, quantiles[q]));
           }
       }
     bench_report ("p50 of a small durable publish over HTTP", series[0][0], series[0][1], "us");
@@ -177,6 +118,6 @@ main (int argc, char **argv)
     close (file_fd);
     bench_process_stop (process);
   }
-  command = g_strdup_printf ("rm -rf '%s'", dir);
-  return system (command) != 0;
+  bench_folder_remove (dir);
+  return 0;
 }

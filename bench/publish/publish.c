@@ -6,16 +6,13 @@
  * counted by the projection, which is checked.
  *
  *   publish SYNOPTICD [--events N] [--keys N] [--batch N] [--connections N] [--projections N] [--rounds N] [--durable] [--binary [--out N]] */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <glib/gstdio.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench-http.h"
+#include "bench-market.h"
 #include "replica-snapshot-builder.h"
 #include "ws-publisher.h"
 
@@ -42,64 +39,20 @@ typedef struct {
   double cpu_us;
 } Publisher;
 
-static int
-connect_to (guint16 port)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-
-  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
-    g_error ("connect: %s", g_strerror (errno));
-  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  return fd;
-}
-
-/* One request; the whole answer, whose end its Content-Length tells. */
-static char *
-exchange (int fd, const char *request, gsize length)
-{
-  g_autoptr (GString) answer = g_string_new (NULL);
-  gsize wanted = G_MAXSIZE;
-
-  while (length > 0)
-    {
-      gssize n = send (fd, request, length, MSG_NOSIGNAL);
-
-      if (n <= 0)
-        g_error ("send: %s", g_strerror (errno));
-      request += n;
-      length -= (gsize) n;
-    }
-  while (answer->len < wanted)
-    {
-      char buffer[65536];
-      gssize n = recv (fd, buffer, sizeof buffer, 0);
-      const char *head, *size;
-
-      if (n <= 0)
-        g_error ("recv: %s", n == 0 ? "closed" : g_strerror (errno));
-      g_string_append_len (answer, buffer, n);
-      head = strstr (answer->str, "\r\n\r\n");
-      size = strstr (answer->str, "Content-Length: ");
-      if (wanted == G_MAXSIZE && head != NULL && size != NULL && size < head)
-        wanted = (gsize) (head + 4 - answer->str) + (gsize) g_ascii_strtoull (size + strlen ("Content-Length: "), NULL, 10);
-    }
-  return g_string_free (g_steal_pointer (&answer), FALSE);
-}
-
 static gpointer
 publish (gpointer user_data)
 {
   Publisher *self = user_data;
-  int fd = connect_to (self->port);
+  int fd = bench_connect (self->port);
 
   while (self->requests > 0)
     {
-      g_autofree char *answer = exchange (fd, self->request->str, self->request->len);
+      g_autofree char *answer = bench_exchange (fd, self->request->str, self->request->len);
+      guint status = bench_status_of (answer);
 
-      if (g_str_has_prefix (answer, "HTTP/1.1 200") || g_str_has_prefix (answer, "HTTP/1.1 202"))
+      if (status == 200 || status == 202)
         self->requests--;
-      else if (g_str_has_prefix (answer, "HTTP/1.1 503"))
+      else if (status == 503)
         g_usleep (1000);
       else
         g_error ("%s", answer);
@@ -114,14 +67,14 @@ get (int fd, const char *path)
 {
   g_autofree char *request = g_strdup_printf ("GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/csv\r\n\r\n", path);
 
-  return exchange (fd, request, strlen (request));
+  return bench_exchange (fd, request, strlen (request));
 }
 
 static char *
 write_catalog (const char *folder)
 {
-  g_autoptr (GString) json = g_string_new ("{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":{\"symbol\":\"string\",\"price\":\"decimal(4)\","
-                                           "\"size\":\"int64\",\"time\":\"timestamp\",\"venue\":\"string\"}}],\"projections\":[");
+  g_autoptr (GString) json = g_string_new ("{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"fields\":" BENCH_MARKET_FIELDS
+                                           "}],\"projections\":[");
   char *path = g_build_filename (folder, "catalog.json", NULL);
 
   for (int i = 0; i < n_projections; i++)
@@ -136,7 +89,7 @@ write_catalog (const char *folder)
   return path;
 }
 
-/* The columns of make_request()'s events, laid out. */
+/* The columns of such events as make_request() has, laid out. */
 static GBytes *
 make_batch (void)
 {
@@ -193,36 +146,13 @@ make_batch (void)
 static GString *
 make_request (void)
 {
-  g_autoptr (GString) body = g_string_new (NULL);
-  g_autoptr (GRand) rand = g_rand_new_with_seed (1);
-  GString *request = g_string_new (NULL);
+  GString *body = bench_market_text ((guint) n_batch, (guint) n_keys), *request = g_string_new (NULL);
 
-  for (int i = 0; i < n_batch; i++)
-    g_string_append_printf (body, "{\"symbol\":\"SYM%05d\",\"price\":%d.%04d,\"size\":%d,\"time\":\"2026-01-02T10:%02d:%02d.%06dZ\",\"venue\":\"XNY%c\"}\n",
-                            g_rand_int_range (rand, 0, n_keys), g_rand_int_range (rand, 10, 900), g_rand_int_range (rand, 0, 10000),
-                            g_rand_int_range (rand, 1, 100) * 100, i / 60 % 60, i % 60, g_rand_int_range (rand, 0, 1000000),
-                            'A' + g_rand_int_range (rand, 0, 4));
   g_string_append_printf (request, "POST /v1/sources/trades/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
                                    "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n", body->len);
   g_string_append_len (request, body->str, (gssize) body->len);
+  g_string_free (body, TRUE);
   return request;
-}
-
-/* Removes @folder and the files in it. */
-static void
-remove_folder (const char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (folder, name, NULL);
-
-      if (g_unlink (path) != 0)
-        remove_folder (path);
-    }
-  g_rmdir (folder);
 }
 
 /* Both kinds of publishers in @n_connections threads; µs of CPU of all. */
@@ -252,10 +182,10 @@ publish_all (guint16 port, GString *request, GBytes *batch, int requests)
 static double
 run_round (const char *synopticd, const char *catalog, GString *request, GBytes *batch, double *server_us, double *publisher_us)
 {
-  g_autofree char *folder = g_dir_make_tmp ("bench-publish-XXXXXX", NULL);
+  g_autofree char *folder = bench_folder_new (NULL);
   const char *argv[] = { synopticd, "--catalog", catalog, "--data", folder, "--listen", "127.0.0.1:0", NULL };
   BenchProcess *server = bench_process_start (argv);
-  int fd = connect_to (server->port), requests = MAX (n_events / n_batch / n_connections, 1);
+  int fd = bench_connect (server->port), requests = MAX (n_events / n_batch / n_connections, 1);
   guint64 expected = (guint64) requests * (guint64) n_connections * (guint64) n_batch, found = 0;
   double start_us = bench_now_us (), cpu_us = bench_process_cpu_us (server->pid), seconds;
   g_autofree char *rows = NULL;
@@ -286,7 +216,7 @@ run_round (const char *synopticd, const char *catalog, GString *request, GBytes 
     g_error ("published %" G_GUINT64_FORMAT " events, found %" G_GUINT64_FORMAT, expected, found);
   close (fd);
   bench_process_stop (server);
-  remove_folder (folder);
+  bench_folder_remove (folder);
   printf ("%-34s %.2f M events/s, CPU of the server %.0f ns/event, of the publisher %.0f\n", "", (double) expected / seconds / 1e6,
           *server_us * 1e3, *publisher_us * 1e3);
   return (double) expected / seconds / 1e6;
@@ -298,7 +228,7 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) options = g_option_context_new ("SYNOPTICD");
   g_autoptr (GError) error = NULL;
   g_autoptr (BenchSeries) rate = bench_series_new ("M events/s"), server = bench_series_new ("server"), publisher = bench_series_new ("publisher");
-  g_autofree char *folder = g_dir_make_tmp ("bench-publish-XXXXXX", NULL), *catalog = NULL;
+  g_autofree char *folder = bench_folder_new (NULL), *catalog = NULL;
   g_autoptr (GBytes) batch = NULL;
   GString *request;
 
@@ -324,6 +254,6 @@ main (int argc, char **argv)
           n_projections, n_connections, n_batch, binary ? ", binary" : "", durable ? ", durable" : "",
           bench_series_median (rate), 100 * bench_series_spread (rate), bench_series_median (server), bench_series_median (publisher));
   g_string_free (request, TRUE);
-  remove_folder (folder);
+  bench_folder_remove (folder);
   return 0;
 }

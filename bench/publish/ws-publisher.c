@@ -4,14 +4,11 @@
  * are the same each time, as the text of the other publisher is. Blocking, a thread each. */
 #include "ws-publisher.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench-http.h"
 #include "replica-wire.h"
 
 #define HANDSHAKE \
@@ -19,48 +16,16 @@
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: synoptic.v1\r\n\r\n"
 #define PIECE_BYTES (64u << 10) /* masked, then sent while it is in the cache */
 
-static void
-send_all (int fd, const guint8 *data, gsize length)
-{
-  while (length > 0)
-    {
-      gssize n = send (fd, data, length, MSG_NOSIGNAL);
-
-      if (n <= 0)
-        g_error ("send: %s", g_strerror (errno));
-      data += n;
-      length -= (gsize) n;
-    }
-}
-
-static void
-receive_all (int fd, guint8 *data, gsize length)
-{
-  while (length > 0)
-    {
-      gssize n = recv (fd, data, length, 0);
-
-      if (n <= 0)
-        g_error ("recv: %s", n == 0 ? "closed" : g_strerror (errno));
-      data += n;
-      length -= (gsize) n;
-    }
-}
-
 static int
 open_socket (guint16 port)
 {
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+  int fd = bench_connect (port);
   char answer[4096] = "";
   gsize n = 0;
 
-  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
-    g_error ("connect: %s", g_strerror (errno));
-  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  send_all (fd, (const guint8 *) HANDSHAKE, strlen (HANDSHAKE));
+  bench_send (fd, HANDSHAKE, strlen (HANDSHAKE));
   while (strstr (answer, "\r\n\r\n") == NULL && n + 1 < sizeof answer)
-    receive_all (fd, (guint8 *) answer + n++, 1);
+    bench_receive (fd, answer + n++, 1);
   if (!g_str_has_prefix (answer, "HTTP/1.1 101"))
     g_error ("%s", answer);
   return fd;
@@ -80,7 +45,7 @@ send_masked (int fd, const guint8 *data, gsize length, guint32 mask)
       memcpy (buffer, data + at, n);
       for (gsize i = 0; i < (n + 7) / 8; i++)
         buffer[i] ^= wide;
-      send_all (fd, (const guint8 *) buffer, n);
+      bench_send (fd, buffer, n);
     }
 }
 
@@ -102,7 +67,7 @@ send_batch (WsPublisher *self, int fd, GRand *rand)
   n += 4;
   for (guint i = 0; i < sizeof publish; i++)
     head[n++] = ((const guint8 *) &publish)[i] ^ ((const guint8 *) &mask)[i & 3];
-  send_all (fd, head, n);
+  bench_send (fd, head, n);
   send_masked (fd, data, length, mask);
 }
 
@@ -114,14 +79,14 @@ receive_answer (int fd)
   guint8 rest[65536];
   guint length;
 
-  receive_all (fd, frame, 2);
+  bench_receive (fd, frame, 2);
   length = frame[1];
   if (length == 126)
     {
-      receive_all (fd, rest, 2);
+      bench_receive (fd, rest, 2);
       length = (guint) (rest[0] << 8 | rest[1]);
     }
-  receive_all (fd, rest, length);
+  bench_receive (fd, rest, length);
   if (frame[0] != 0x82)
     g_error ("the server ended it: %.*s", (int) length - 2, (const char *) rest + 2);
   if (rest[0] == REPLICA_WIRE_PUBLISHED)

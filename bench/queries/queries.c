@@ -14,10 +14,9 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench-silo.h"
 #include "syn-query-eval.h"
 #include "syn-projection.h"
-#include "syn-silo-test.h"
-#include "syn-source.h"
 #include "syn-table.h"
 
 static gint n_rows = 5000, n_rounds = 41, n_queries = 10000, n_base = 2000, n_ticks = 9;
@@ -47,34 +46,6 @@ append_event (GString *text, GRand *rand, int symbol)
 }
 
 /* ---- a silo on this thread ---- */
-
-static void
-on_published (gpointer payload, const GError *error, gpointer user_data)
-{
-  if (error != NULL)
-    g_error ("%s", error->message);
-  if (((SynPublished *) payload)->error != NULL)
-    g_error ("%s", ((SynPublished *) payload)->error->message);
-  syn_published_free (payload);
-}
-
-static void
-publish (SynSilo *silo, GString *text)
-{
-  SynPublish *payload = g_new0 (SynPublish, 1);
-  SynCall call = {
-    .type = SYN_SOURCE_GRAIN,
-    .key = "trades",
-    .method = SYN_SOURCE_PUBLISH,
-    .payload = payload,
-    .payload_free = (GDestroyNotify) syn_publish_free,
-    .reply = on_published,
-  };
-
-  payload->body = g_bytes_new (text->str, text->len);
-  payload->format = SYN_FORMAT_NDJSON;
-  syn_call (syn_silo_get_front_lane (silo), &call);
-}
 
 typedef struct {
   char *path;
@@ -141,19 +112,12 @@ reader_clear (Reader *self)
 static SynSilo *
 start_silo (SynCatalog *catalog, int rows, GRand *rand)
 {
-  g_autoptr (GError) error = NULL;
   g_autoptr (GString) text = g_string_new (NULL);
-  SynSilo *silo = syn_silo_new_stepped (1, NULL, &error);
+  SynSilo *silo = bench_silo_new (catalog);
 
-  g_assert_no_error (error);
-  syn_sources_register (silo, catalog);
-  syn_projections_register (silo, catalog);
-  syn_silo_start (silo, NULL, &error);
-  g_assert_no_error (error);
-  syn_silo_settle (silo);
   for (int i = 0; i < rows; i++)
     append_event (text, rand, i);
-  publish (silo, text);
+  bench_silo_publish (silo, text);
   syn_silo_settle (silo);
   return silo;
 }
@@ -306,7 +270,7 @@ run_many (SynCatalog *catalog)
             if (i % 1000 == 999)
               syn_silo_settle (silo);
           }
-      publish (silo, text);
+      bench_silo_publish (silo, text);
       syn_silo_advance (silo, 1000);
       ours_us = bench_own_cpu_us () - start_us;
       if (tick < 3)
@@ -355,8 +319,7 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error != NULL ? error->message : "usage: queries [OPTION]");
       return 2;
     }
-  catalog = syn_catalog_parse ("bench", "/", catalog_text, -1, &error);
-  g_assert_no_error (error);
+  catalog = bench_catalog_new (catalog_text);
   silo = start_silo (catalog, n_rows, rand);
   base = get_base (silo, catalog);
   printf ("one evaluation from all of %d rows\n", n_rows);

@@ -7,12 +7,12 @@
  *     once more with its checkpoint. The floor: the same records read, made batches and applied in one thread, by nobody's order.
  *
  *   recovery [--dir DIR] [--rows N] [--events N] [--keys N] [--rounds N] */
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
+#include "bench-market.h"
+#include "bench-silo.h"
 #include "syn-event-codec.h"
 #include "syn-limits.h"
 #include "syn-projection.h"
@@ -37,8 +37,8 @@ static const GOptionEntry entries[] = {
 };
 
 static const char catalog_text[] =
-    "{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"durable\":true,\"fields\":{\"symbol\":\"string\",\"price\":\"decimal(4)\",\"size\":\"int64\","
-    "\"time\":\"timestamp\",\"venue\":\"string\"}}],\"projections\":[{\"name\":\"quotes\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{"
+    "{\"sources\":[{\"name\":\"trades\",\"kind\":\"http\",\"durable\":true,\"fields\":" BENCH_MARKET_FIELDS "}],"
+    "\"projections\":[{\"name\":\"quotes\",\"from\":\"trades\",\"key\":[\"symbol\"],\"columns\":{"
     "\"last\":\"last(price)\",\"high\":\"max(price)\",\"low\":\"min(price)\",\"open\":\"first(price)\",\"volume\":\"sum(size)\",\"n\":\"count()\","
     "\"mean\":\"mean(price)\",\"at\":\"last(time)\"}}]}";
 
@@ -49,26 +49,9 @@ static const SynProjectionSpec *spec;
 static SynEventBatch *
 make_batch (GRand *rand, guint n, guint first_key, guint keys, guint64 first)
 {
-  g_autoptr (SynEventBuilder) builder = syn_event_builder_new (source);
-  SynEventBatch *batch;
-  char text[16];
+  SynEventBatch *batch = bench_market_batch (source, rand, n, first_key, keys, first);
 
-  for (guint i = 0; i < n; i++)
-    {
-      guint key = keys > 0 ? (guint) g_rand_int_range (rand, 0, (gint32) keys) : first_key + i;
-      int length = g_snprintf (text, sizeof text, "SYM%07u", key);
-
-      syn_event_builder_set_string (builder, 0, text, (gsize) length);
-      syn_event_builder_set_int64 (builder, 1, g_rand_int_range (rand, 1, 1000000));
-      syn_event_builder_set_int64 (builder, 2, g_rand_int_range (rand, 1, 100) * 100);
-      syn_event_builder_set_int64 (builder, 3, 1700000000000000 + i);
-      text[0] = (char) ('A' + g_rand_int_range (rand, 0, 4));
-      syn_event_builder_set_string (builder, 4, text, 1);
-      syn_event_builder_commit (builder);
-    }
-  batch = syn_event_builder_take (builder);
   syn_event_batch_set_epoch (batch, SYN_DURABLE_EPOCH);
-  syn_event_batch_set_first_sequence (batch, first, 1700000000000000);
   return batch;
 }
 
@@ -392,7 +375,6 @@ bench_start (Bench *self)
 int
 main (int argc, char **argv)
 {
-  static const char *const files[] = { "journal.db", "journal.db-wal", "journal.db-shm" };
   g_autoptr (GOptionContext) options = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
   Bench self = { 0 };
@@ -403,22 +385,13 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error != NULL ? error->message : "usage: recovery [OPTION]");
       return 2;
     }
-  catalog = syn_catalog_parse ("bench", ".", catalog_text, -1, &error);
-  g_assert_no_error (error);
+  catalog = bench_catalog_new (catalog_text);
   source = syn_catalog_get_source (catalog, 0);
   spec = syn_catalog_get_projection (catalog, 0);
-  self.folder = g_build_filename (dir != NULL ? dir : g_get_tmp_dir (), "recovery-bench-XXXXXX", NULL);
-  if (g_mkdtemp (self.folder) == NULL)
-    g_error ("%s: %s", self.folder, g_strerror (errno));
+  self.folder = bench_folder_new (dir);
   bench_image ();
   bench_start (&self);
-  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
-    {
-      g_autofree char *path = g_build_filename (self.folder, files[i], NULL);
-
-      g_unlink (path);
-    }
-  g_rmdir (self.folder);
+  bench_folder_remove (self.folder);
   g_free (self.folder);
   syn_catalog_unref (catalog);
   return 0;

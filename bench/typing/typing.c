@@ -5,15 +5,14 @@
  * the picture; the floor is the bare evaluation of the same questions from all rows, in process, in the same run.
  *
  *   typing SYNOPTICD [--users N] [--keys N] [--seconds N] [--rows N] */
-#include <glib/gstdio.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench-http.h"
+#include "bench-silo.h"
 #include "replica.h"
 #include "syn-event-reader.h"
 #include "syn-query-eval.h"
@@ -36,33 +35,18 @@ static const char catalog_text[] =
   "     \"open\": \"first(price)\", \"last\": \"last(price)\", \"high\": \"max(price)\", \"low\": \"min(price)\","
   "     \"volume\": \"sum(size)\", \"n\": \"count()\", \"change\": \"last/open-1\" } } ] }";
 
-/* One request; the answer's head and body. */
+/* One request on a connection of its own; the answer's head and body. */
 static char *
-request (guint16 port, const char *head, const char *body)
+request (guint16 port, const char *method_and_path, const char *body)
 {
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-  g_autofree char *text =
-      g_strdup_printf ("%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\nContent-Length: %"
-                       G_GSIZE_FORMAT "\r\n\r\n%s", head, strlen (body), body);
-  GString *answer = g_string_new (NULL);
-  char buffer[65536];
-  gssize got;
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_autofree char *head = g_strdup_printf ("%s HTTP/1.1\r\nContent-Type: application/x-ndjson\r\n", method_and_path);
+  int fd = bench_connect (port);
+  char *answer = bench_ask (fd, head, body);
 
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
-    g_error ("cannot connect");
-  for (gsize sent = 0; sent < strlen (text); sent += (gsize) got)
-    {
-      got = write (fd, text + sent, strlen (text) - sent);
-      if (got < 0)
-        g_error ("cannot send");
-    }
-  while ((got = read (fd, buffer, sizeof buffer)) > 0)
-    g_string_append_len (answer, buffer, got);
   close (fd);
-  if (strstr (answer->str, " 200 ") == NULL)
-    g_error ("%s", answer->str);
-  return g_string_free (answer, FALSE);
+  if (bench_status_of (answer) != 200)
+    g_error ("%s", answer);
+  return answer;
 }
 
 /* The sum of a counter over the lanes. */
@@ -91,8 +75,8 @@ typedef struct {
   gint64 asked_us; /* 0: the picture is there */
 } User;
 
-static GArray *times_us;        /* double */
-static GPtrArray *paths;        /* of all keys */
+static BenchSeries *times_us; /* from key to picture */
+static GPtrArray *paths;      /* of all keys */
 static guint n_late, n_pictures;
 static gboolean counting;
 static GMainLoop *loop;
@@ -109,7 +93,7 @@ on_snapshot (ReplicaView *view, ReplicaSnapshot *snapshot, ReplicaDiff *diff, gp
     return;
   user->asked_us = 0;
   if (counting)
-    g_array_append_val (times_us, elapsed_us);
+    bench_series_add (times_us, elapsed_us);
 }
 
 static char *
@@ -160,14 +144,6 @@ run_for (guint ms)
   g_main_loop_run (loop);
 }
 
-static int
-compare_times (gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
 /* ---- the floor ---- */
 
 static ReplicaSnapshot *
@@ -198,7 +174,7 @@ static double
 run_floor (const char *text, gsize length)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (SynCatalog) catalog = syn_catalog_parse ("bench", "/", catalog_text, -1, &error);
+  g_autoptr (SynCatalog) catalog = bench_catalog_new (catalog_text);
   g_autoptr (ReplicaSnapshot) base = make_base (catalog, text, length);
   g_autoptr (GPtrArray) queries = g_ptr_array_new_with_free_func ((GDestroyNotify) syn_query_free);
   double start_us;
@@ -235,8 +211,7 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error != NULL ? error->message : "usage: typing SYNOPTICD [OPTION]");
       return 2;
     }
-  folder = g_dir_make_tmp ("bench-typing-XXXXXX", &error);
-  g_assert_no_error (error);
+  folder = bench_folder_new (NULL);
   catalog_path = g_build_filename (folder, "catalog.json", NULL);
   data_path = g_build_filename (folder, "data", NULL);
   g_file_set_contents (catalog_path, catalog_text, -1, &error);
@@ -249,7 +224,7 @@ main (int argc, char **argv)
   uri = g_strdup_printf ("http://127.0.0.1:%u", server->port);
 
   loop = g_main_loop_new (NULL, FALSE);
-  times_us = g_array_new (FALSE, FALSE, sizeof (double));
+  times_us = bench_series_new ("key to picture");
   paths = g_ptr_array_new_with_free_func (g_free);
   users = g_new0 (User, (gsize) n_users);
   for (int i = 0; i < n_users; i++)
@@ -281,17 +256,14 @@ main (int argc, char **argv)
   counting = FALSE;
   evaluations = get_metric (server->port, "synoptic_query_evaluations_total") - evaluations;
   n_typed = paths->len;
-  if (times_us->len == 0)
+  if (times_us->samples->len == 0)
     g_error ("no picture came");
-  g_array_sort (times_us, compare_times);
   floor_us = run_floor (rows->str, rows->len);
   printf ("%d users, %.0f keys/s over %d rows for %.1f s: %.0f keys, %u pictures; next key before the picture: %u\n", n_users,
-          n_typed / ((double) elapsed_us / 1e6), n_rows, (double) elapsed_us / 1e6, n_typed, times_us->len, n_late);
+          n_typed / ((double) elapsed_us / 1e6), n_rows, (double) elapsed_us / 1e6, n_typed, times_us->samples->len, n_late);
   printf ("evaluations per key                 %.3f\n", evaluations / n_typed);
   printf ("from key to picture                 p50 %.2f ms, p99 %.2f ms, most %.2f ms\n",
-          g_array_index (times_us, double, times_us->len / 2) / 1000,
-          g_array_index (times_us, double, times_us->len * 99 / 100) / 1000,
-          g_array_index (times_us, double, times_us->len - 1) / 1000);
+          bench_series_median (times_us) / 1000, bench_series_quantile (times_us, 0.99) / 1000, bench_series_quantile (times_us, 1) / 1000);
   printf ("server CPU                          %.0f us a key, %.1f%% of one core; bare evaluation %.0f us a key: ratio %.2f\n",
           cpu_us / n_typed, 100 * cpu_us / (double) elapsed_us, floor_us / n_typed, cpu_us / floor_us);
   printf ("questions alive at the end          %.0f\n", get_metric (server->port, "synoptic_grains{type=\"query\"}"));
@@ -304,6 +276,6 @@ main (int argc, char **argv)
       g_rand_free (users[i].rand);
     }
   bench_process_stop (server);
-  g_unlink (catalog_path);
+  bench_folder_remove (folder);
   return 0;
 }

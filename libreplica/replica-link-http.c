@@ -11,6 +11,7 @@
 
 #include "replica-json.h"
 #include "replica-link-internal.h"
+#include "replica-tls.h"
 
 #define PIECE_BYTES (256 * 1024)
 #define ANSWER_MAX_BYTES (1u << 20) /* of an error, or to a publication: a few words */
@@ -159,8 +160,9 @@ exchange_error (Exchange *exchange)
 
 /* Transport errors in the library's one domain, but for cancellation, which the caller knows from GIO. */
 static GError *
-transport_error (ReplicaLink *self, GError *error)
+transport_error (ReplicaLink *self, Exchange *exchange, GError *error)
 {
+  g_autofree char *reason = replica_tls_dup_reason (exchange->message, error);
   GError *ours;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -168,7 +170,7 @@ transport_error (ReplicaLink *self, GError *error)
   ours = g_error_new (REPLICA_ERROR,
                       g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ? REPLICA_ERROR_TIMEOUT
                                                                                 : REPLICA_ERROR_UNAVAILABLE,
-                      "%s: %s", self->uri, error->message);
+                      "%s: %s", self->uri, reason);
   g_error_free (error);
   return ours;
 }
@@ -200,7 +202,7 @@ exchange_read_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 
   if (piece == NULL)
     {
-      g_task_return_error (task, transport_error (g_task_get_source_object (task), error));
+      g_task_return_error (task, transport_error (g_task_get_source_object (task), exchange, error));
       return;
     }
   if (g_bytes_get_size (piece) == 0)
@@ -241,7 +243,7 @@ exchange_sent_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   exchange->stream = soup_session_send_finish (SOUP_SESSION (object), result, &error);
   if (exchange->stream == NULL)
     {
-      g_task_return_error (task, transport_error (g_task_get_source_object (task), error));
+      g_task_return_error (task, transport_error (g_task_get_source_object (task), exchange, error));
       return;
     }
   etag = soup_message_headers_get_one (headers, "ETag");
@@ -267,6 +269,7 @@ exchange_start (ReplicaLink *self, GTask *task, SoupMessage *message)
   Exchange *exchange = g_task_get_task_data (task);
 
   exchange->message = message;
+  replica_tls_watch (message);
   if (self->peer != NULL && self->peer->request != NULL)
     self->peer->request (soup_message_get_request_headers (message), self->peer_data);
   soup_session_send_async (self->session, message, G_PRIORITY_DEFAULT, g_task_get_cancellable (task),

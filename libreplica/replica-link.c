@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* One WebSocket to a silo, shared by all the views of a program. Everything runs in the thread-default
- * context of the thread that made the link; nothing blocks. The class is four files: here the connection, in
- * replica-link-views.c its views, the watchdog and the probe, in replica-link-publish.c what is published over it, in replica-link-http.c HTTP.
+ * context of the thread that made the link; nothing blocks. The class is five files: here the connection, in
+ * replica-link-views.c its views, the watchdog and the probe, in replica-link-publish.c what is published over it, in replica-link-http.c HTTP,
+ * in replica-link-tls.c whom it trusts.
  *
  * States: OFFLINE → CONNECTING → ONLINE → OFFLINE …, one place each way (link_connect, link_went_online,
  * replica_link_drop). A link that is not started stays OFFLINE. Three timers: `retry` (back-off, or the end
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "replica-link-internal.h"
+#include "replica-tls.h"
 
 /* A close frame of ours that the peer does not answer is forgotten by libsoup after 5 s; until then the
  * connection is kept. */
@@ -278,9 +280,10 @@ static char *
 attempt_dup_error (Attempt *attempt, ReplicaLink *self, const GError *error)
 {
   guint status = soup_message_get_status (attempt->message);
+  g_autofree char *reason = replica_tls_dup_reason (attempt->message, error);
 
   if (status < 400)
-    return g_strdup_printf ("Cannot connect to %s: %s", self->uri, error->message);
+    return g_strdup_printf ("Cannot connect to %s: %s", self->uri, reason);
   return g_strdup_printf ("Cannot connect to %s: it answered %u %s", self->uri, status,
                           soup_message_get_reason_phrase (attempt->message));
 }
@@ -350,6 +353,7 @@ link_connect (ReplicaLink *self)
   attempt->message = g_object_ref (message);
   if (self->peer != NULL && self->peer->request != NULL)
     self->peer->request (soup_message_get_request_headers (message), self->peer_data);
+  replica_tls_watch (message);
   g_signal_connect_object (message, "network-event", G_CALLBACK (link_network_event_cb), self, 0);
   replica_timer_set (self->retry, replica_link_now (self) + REPLICA_LINK_CONNECT_US);
   g_main_context_push_thread_default (self->context);
@@ -366,7 +370,8 @@ link_retry_cb (gpointer data)
 
   if (self->state == REPLICA_LINK_CONNECTING)
     {
-      g_autofree char *why = g_strdup_printf ("Cannot connect to %s: no answer", self->uri);
+      g_autofree char *why = g_strdup_printf ("Cannot connect to %s: no answer%s", self->uri,
+                                              g_strcmp0 (g_uri_get_scheme (self->endpoint), "https") == 0 ? " (does it speak TLS?)" : "");
 
       replica_link_drop (self, why, 0);
     }
@@ -546,6 +551,7 @@ replica_link_new (const char *uri, GError **error)
   g_autoptr (GUri) parsed = NULL;
   g_autoptr (GError) why = NULL;
   ReplicaLink *self;
+  gboolean is_tls;
 
   g_return_val_if_fail (uri != NULL, NULL);
 
@@ -556,10 +562,11 @@ replica_link_new (const char *uri, GError **error)
                    uri, why->message);
       return NULL;
     }
-  if (g_strcmp0 (g_uri_get_scheme (parsed), "http") != 0 && g_strcmp0 (g_uri_get_scheme (parsed), "ws") != 0)
+  is_tls = g_strcmp0 (g_uri_get_scheme (parsed), "https") == 0 || g_strcmp0 (g_uri_get_scheme (parsed), "wss") == 0;
+  if (!is_tls && g_strcmp0 (g_uri_get_scheme (parsed), "http") != 0 && g_strcmp0 (g_uri_get_scheme (parsed), "ws") != 0)
     {
       g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
-                   "\"%s\" is not the address of a server: expected http://HOST:PORT", uri);
+                   "\"%s\" is not the address of a server: expected http://HOST:PORT or https://HOST:PORT", uri);
       return NULL;
     }
   if (g_uri_get_host (parsed) == NULL || *g_uri_get_host (parsed) == '\0'
@@ -568,12 +575,17 @@ replica_link_new (const char *uri, GError **error)
       || (*g_uri_get_path (parsed) != '\0' && strcmp (g_uri_get_path (parsed), "/") != 0))
     {
       g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID,
-                   "\"%s\" is not the address of a server: expected http://HOST:PORT and nothing behind",
-                   uri);
+                   "\"%s\" is not the address of a server: expected %s://HOST:PORT and nothing behind",
+                   uri, is_tls ? "https" : "http");
+      return NULL;
+    }
+  if (is_tls && !g_tls_backend_supports_tls (g_tls_backend_get_default ()))
+    {
+      g_set_error (error, REPLICA_ERROR, REPLICA_ERROR_INVALID, "\"%s\": GLib has no TLS here: the package glib-networking is not installed", uri);
       return NULL;
     }
   self = g_object_new (REPLICA_TYPE_LINK, "uri", uri, NULL);
-  self->endpoint = g_uri_build (SOUP_HTTP_URI_FLAGS, "http", NULL, g_uri_get_host (parsed),
+  self->endpoint = g_uri_build (SOUP_HTTP_URI_FLAGS, is_tls ? "https" : "http", NULL, g_uri_get_host (parsed),
                                 g_uri_get_port (parsed), REPLICA_WIRE_ENDPOINT, NULL, NULL);
   return self;
 }

@@ -50,8 +50,27 @@ G_DECLARE_FINAL_TYPE (ReplicaLink, replica_link, REPLICA, LINK, GObject)
 /* Where a client looks when nobody tells it: $SYNOPTIC_SERVER unless it is empty, else %REPLICA_DEFAULT_URI. */
 REPLICA_PUBLIC const char *replica_default_uri (void);
 
-/* @uri: http://HOST:PORT (or ws://) of a silo, no path. NULL with REPLICA_ERROR_INVALID. */
+/* @uri: http://HOST:PORT of a silo (or ws://), or https://HOST:PORT (or wss://) of one that speaks TLS; no path. NULL with REPLICA_ERROR_INVALID. */
 REPLICA_PUBLIC ReplicaLink *replica_link_new (const char *uri, GError **error);
+
+/**
+ * replica_link_set_ca_file:
+ * @file: (nullable) (type filename): certificates in PEM form: the authorities that are trusted, instead of the system's; %NULL: the system's are
+ *
+ * Of https:// the server's certificate is always checked: signed by somebody trusted, valid today, and for the host in the link's URL. What fails that is
+ * told by `last-error`, and tried again like any other failure. Before the link is started and asked for anything, once. The file is read here, blocking;
+ * of a link of http:// it is not needed, and not read.
+ *
+ * Returns: %FALSE with %REPLICA_ERROR_INVALID: the file cannot be read, or there is no certificate in it
+ */
+REPLICA_PUBLIC gboolean replica_link_set_ca_file (ReplicaLink *self, const char *file, GError **error);
+
+/**
+ * replica_default_ca_file:
+ *
+ * Returns: (nullable) (transfer none): what a client gives replica_link_set_ca_file() when nobody tells it: $SYNOPTIC_CA unless it is empty
+ */
+REPLICA_PUBLIC const char *replica_default_ca_file (void);
 REPLICA_PUBLIC void replica_link_start (ReplicaLink *self);
 REPLICA_PUBLIC void replica_link_stop (ReplicaLink *self);
 REPLICA_PUBLIC const char *replica_link_get_uri (ReplicaLink *self);

@@ -25,6 +25,9 @@ typedef struct _Fake Fake;
 struct _Fake
 {
   GMainContext *context;
+  GSocketListener *listener;
+  GCancellable *accepting;
+  GTlsCertificate *certificate; /* (owned) (nullable): of connections to come; NULL: they speak no TLS */
   SoupServer *server;
   char *uri;
   gint64 now_us;
@@ -52,6 +55,12 @@ struct _Fake
 /* The clock of a Fake. */
 gint64 fake_now (gpointer data);
 Fake *fake_new (void);
+/* One that speaks TLS, with this certificate; its link trusts nobody but the system's authorities. */
+Fake *fake_new_tls (GTlsCertificate *certificate);
+/* Another link to it, for one that is not started: of these it keeps the last. */
+void fake_set_link (Fake *fake, const char *uri);
+/* Nobody listens any more, and what was connected is not. */
+void fake_end_server (Fake *fake);
 void fake_free (Fake *fake);
 void fake_poll_free (FakePoll *poll);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FakePoll, fake_poll_free)

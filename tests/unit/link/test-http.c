@@ -296,7 +296,7 @@ test_unreachable_and_cancelled (void)
   fake_respond (fake, 200, "text/plain", "late");
   fake_settle (fake);
 
-  soup_server_disconnect (fake->server);
+  fake_end_server (fake);
   replica_link_fetch_async (fake->link, "/v1/x", NULL, NULL, 0, NULL, fetched_cb, &outcome);
   fake_wait_until (fake, outcome.done);
   g_assert_error (outcome.error, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE);

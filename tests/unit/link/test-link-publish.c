@@ -273,7 +273,7 @@ test_no_connection (void)
   Fake *fake = fake_new ();
   Outcome outcome = { 0 };
 
-  soup_server_disconnect (fake->server);
+  fake_end_server (fake);
   replica_link_start (fake->link);
   publish (fake, 1, 0, NULL, &outcome);
   fake_wait_until (fake, outcome.done);

@@ -130,7 +130,7 @@ test_backoff (void)
   gint64 expected_ms = 250;
 
   /* Nobody listens any more: each attempt fails, and the waits double up to 8 s. */
-  soup_server_disconnect (fake->server);
+  fake_end_server (fake);
   replica_link_start (fake->link);
   for (guint i = 0; i < 9; i++)
     {
@@ -229,10 +229,7 @@ test_mute_server (void)
   g_autofree char *uri = g_strdup_printf ("http://127.0.0.1:%u", port);
 
   g_assert_no_error (error);
-  g_assert_finalize_object (g_steal_pointer (&fake->link));
-  fake->link = replica_link_new (uri, &error);
-  g_assert_no_error (error);
-  replica_link_set_clock (fake->link, fake_now, fake);
+  fake_set_link (fake, uri);
   replica_link_start (fake->link);
   fake_settle (fake);
   fake_advance_ms (fake, 9999);
@@ -422,7 +419,9 @@ test_uri (void)
     gboolean good;
   } cases[] = {
     { "http://127.0.0.1:7878", TRUE },     { "ws://127.0.0.1:7878/", TRUE },      { "http://[::1]:80", TRUE },
-    { "http://silo.example", TRUE },       { "https://127.0.0.1:7878", FALSE },   { "127.0.0.1:7878", FALSE },
+    { "http://silo.example", TRUE },       { "https://127.0.0.1:7878", TRUE },    { "127.0.0.1:7878", FALSE },
+    { "wss://[::1]/", TRUE },              { "https://", FALSE },                 { "https://silo.example/v1", FALSE },
+    { "ftp://silo.example", FALSE },
     { "http://127.0.0.1:7878/v1", FALSE }, { "http://127.0.0.1:99999", FALSE },   { "http://", FALSE },
     { "http://a@127.0.0.1", FALSE },       { "http://127.0.0.1:7878/?x", FALSE }, { "", FALSE },
   };

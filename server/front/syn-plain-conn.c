@@ -20,9 +20,7 @@ static void process (SynPlainConn *self, const char *data, gsize length);
 static void
 set_interest (SynPlainConn *self, guint32 events)
 {
-  struct epoll_event event = { .events = events, .data.ptr = self };
-
-  epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_MOD, self->fd, &event);
+  syn_epoll_set_change (self->lane->set, self->fd, events, self);
 }
 
 static void
@@ -78,7 +76,7 @@ pass_on (SynPlainConn *self, const char *data, gsize length)
 {
   int fd = self->fd;
 
-  epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+  syn_epoll_set_remove (self->lane->set, fd);
   syn_plain_lane_pass_on (self->lane, fd, g_bytes_new (data, length));
   bury (self);
 }

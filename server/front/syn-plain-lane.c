@@ -10,8 +10,6 @@
 #include <glib-unix.h>
 #include <unistd.h>
 
-#define EVENTS_PER_TURN 256
-
 SynPlainMetrics syn_plain_metrics;
 
 /* ---- the way out ---- */
@@ -117,17 +115,11 @@ syn_plain_lane_bury (SynPlainLane *self, SynPlainConn *conn)
     syn_lane_arm (self->lane, &self->reaper, 0, reap, self);
 }
 
-static gboolean
-set_ready (gint fd, GIOCondition condition, gpointer user_data)
+/* A connection that ends meanwhile is in the graveyard, and freed by the wheel: never while the set goes through its events. */
+static void
+event (gpointer member, guint32 events)
 {
-  SynPlainLane *self = user_data;
-  struct epoll_event events[EVENTS_PER_TURN];
-  int n = epoll_wait (self->epoll_fd, events, EVENTS_PER_TURN, 0);
-
-  /* A connection that ends meanwhile is in the graveyard, and freed by the wheel: never within this loop. */
-  for (int i = 0; i < n; i++)
-    syn_plain_conn_event (events[i].data.ptr, events[i].events);
-  return G_SOURCE_CONTINUE;
+  syn_plain_conn_event (member, events);
 }
 
 static void
@@ -139,9 +131,7 @@ lane_free (gpointer data)
     syn_plain_conn_drop (self->conns);
   syn_lane_disarm (self->lane, &self->reaper);
   reap (&self->reaper, self);
-  g_source_destroy (self->source);
-  g_source_unref (self->source);
-  close (self->epoll_fd);
+  syn_epoll_set_free (self->set);
   syn_plain_exit_unref (self->exit);
   g_free (self->scratch);
   g_free (self);
@@ -159,13 +149,7 @@ plain_lane_get (SynLane *lane)
   self->beacons = syn_beacon_set_for_lane (lane);
   self->sender = syn_sender_for_lane (lane);
   self->scratch = g_malloc (SYN_PLAIN_SCRATCH);
-  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-  if (self->epoll_fd < 0)
-    g_error ("a lane could not make its epoll set: %s", g_strerror (errno));
-  self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
-  g_source_set_static_name (self->source, "lane HTTP connections");
-  g_source_set_callback (self->source, G_SOURCE_FUNC (set_ready), self, NULL);
-  g_source_attach (self->source, syn_lane_get_context (lane));
+  self->set = syn_epoll_set_new (lane, "lane HTTP connections", event);
   syn_lane_set_slot (lane, SYN_LANE_SLOT_PLAIN, self, lane_free);
   return self;
 }
@@ -202,7 +186,6 @@ arrive (SynLane *lane, SynParcel *parcel)
   Arrival *arrival = (Arrival *) parcel;
   SynPlainLane *self = plain_lane_get (lane);
   SynPlainConn *conn = syn_plain_conn_new (self, arrival->fd);
-  struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 
   syn_plain_exit_unref (self->exit);
   self->exit = g_steal_pointer (&arrival->exit);
@@ -212,7 +195,7 @@ arrive (SynLane *lane, SynParcel *parcel)
   conn->pprev = &self->conns;
   self->conns = conn;
   syn_metric_add (lane, syn_plain_metrics.connections, 1);
-  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, arrival->fd, &event) < 0)
+  if (!syn_epoll_set_add (self->set, arrival->fd, EPOLLIN, conn))
     syn_plain_conn_drop (conn);
   else
     syn_plain_conn_feed (conn, arrival->first);

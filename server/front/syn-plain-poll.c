@@ -117,5 +117,7 @@ syn_plain_conn_poll (SynPlainConn *self, const SynPlainRequest *request)
                        replica_token_equal (request->token, REPLICA_TOKEN_NONE) ? SYN_HOLD_DEFAULT_MS
                                                                                 : (guint) MAX (self->wait_s, 0) * 1000,
                        answered);
+  if (self->state == SYN_PLAIN_WAITING)
+    syn_epoll_set_note_parked (lane->set);
   return TRUE;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <sys/epoll.h>
 #include "syn-beacon.h"
+#include "syn-epoll-set.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
@@ -75,8 +75,7 @@ struct _SynPlainLane
   SynLane *lane;
   SynBeaconSet *beacons;
   SynPlainExit *exit; /* (owned) (nullable) */
-  int epoll_fd;
-  GSource *source;    /* (owned): the one of all connections */
+  SynEpollSet *set; /* (owned) */
   SynSender *sender;
   char *scratch;      /* (owned): SYN_PLAIN_SCRATCH bytes to read into */
   SynPlainConn *conns;

@@ -26,9 +26,7 @@ G_STATIC_ASSERT (READ_BYTES + REPLICA_WIRE_REQUEST_MAX + 14 <= SYN_WS_SCRATCH);
 static void
 set_interest (SynWsConn *self, guint32 events)
 {
-  struct epoll_event event = { .events = events | EPOLLRDHUP, .data.ptr = self };
-
-  epoll_ctl (self->lane->epoll_fd, EPOLL_CTL_MOD, self->fd, &event);
+  syn_epoll_set_change (self->lane->set, self->fd, events | EPOLLRDHUP, self);
 }
 
 /* Nothing is read before something that was published has its answer. */

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EVENTS_PER_TURN 256
-
 SynWsMetrics syn_ws_metrics;
 
 /* ---- the graveyard ---- */
@@ -64,17 +62,11 @@ syn_ws_lane_bury (SynWsLane *self, SynWsConn *conn)
 
 /* ---- the set ---- */
 
-static gboolean
-set_ready (gint fd, GIOCondition condition, gpointer user_data)
+/* A connection that ends meanwhile is in the graveyard, and freed by the wheel: never while the set goes through its events. */
+static void
+event (gpointer member, guint32 events)
 {
-  SynWsLane *self = user_data;
-  struct epoll_event events[EVENTS_PER_TURN];
-  int n = epoll_wait (self->epoll_fd, events, EVENTS_PER_TURN, 0);
-
-  /* A connection that ends meanwhile is in the graveyard, and freed by the wheel: never within this loop. */
-  for (int i = 0; i < n; i++)
-    syn_ws_conn_event (events[i].data.ptr, events[i].events);
-  return G_SOURCE_CONTINUE;
+  syn_ws_conn_event (member, events);
 }
 
 static void
@@ -88,9 +80,7 @@ lane_free (gpointer data)
   syn_ws_lane_forget_jobs (self);
   syn_lane_disarm (self->lane, &self->reaper);
   reap (&self->reaper, self);
-  g_source_destroy (self->source);
-  g_source_unref (self->source);
-  close (self->epoll_fd);
+  syn_epoll_set_free (self->set);
   g_free (self->scratch);
   g_free (self);
 }
@@ -109,13 +99,7 @@ syn_ws_lane_get (SynLane *lane)
   self->max_views = SYN_MAX_VIEWS_PER_CONNECTION;
   self->max_jobs = SYN_MAX_FORM_JOBS;
   self->scratch = g_malloc (SYN_WS_SCRATCH);
-  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-  if (self->epoll_fd < 0)
-    g_error ("a lane could not make its epoll set: %s", g_strerror (errno));
-  self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
-  g_source_set_static_name (self->source, "lane connections");
-  g_source_set_callback (self->source, G_SOURCE_FUNC (set_ready), self, NULL);
-  g_source_attach (self->source, syn_lane_get_context (lane));
+  self->set = syn_epoll_set_new (lane, "lane connections", event);
   syn_lane_set_slot (lane, SYN_LANE_SLOT_CONNECTIONS, self, lane_free);
   return self;
 }
@@ -137,7 +121,6 @@ arrive (SynLane *lane, SynParcel *parcel)
   Arrival *arrival = (Arrival *) parcel;
   SynWsLane *self = syn_ws_lane_get (lane);
   SynWsConn *conn = syn_ws_conn_new (self, arrival->fd, arrival->uploads);
-  struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn };
 
   conn->agent = g_steal_pointer (&arrival->agent);
   conn->next = self->conns;
@@ -147,7 +130,7 @@ arrive (SynLane *lane, SynParcel *parcel)
   self->conns = conn;
   self->n_conns++;
   syn_metric_add (lane, syn_ws_metrics.connections, 1);
-  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, arrival->fd, &event) < 0)
+  if (!syn_epoll_set_add (self->set, arrival->fd, EPOLLIN | EPOLLRDHUP, conn))
     syn_ws_conn_drop (conn);
   else if (self->draining)
     syn_ws_conn_close (conn, SYN_WS_CLOSE_GOING_AWAY, "the silo is going away");

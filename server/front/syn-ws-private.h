@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <sys/epoll.h>
 #include "replica-form.h"
 #include "syn-beacon.h"
+#include "syn-epoll-set.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
@@ -88,8 +88,7 @@ struct _SynWsLane
 {
   SynLane *lane;
   SynBeaconSet *beacons;
-  int epoll_fd;
-  GSource *source; /* (owned): the one of all connections */
+  SynEpollSet *set; /* (owned) */
   SynSender *sender;
   guint8 *scratch; /* (owned): SYN_WS_SCRATCH bytes to read into */
   SynWsConn *conns;

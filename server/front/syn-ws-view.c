@@ -312,6 +312,8 @@ handle_poll (SynWsConn *conn, const ReplicaWirePoll *poll, const char *path_text
   view->waiter.takes_deltas = (poll->accept & REPLICA_WIRE_ACCEPT_DELTA) != 0;
   syn_beacon_set_poll (lane->beacons, &view->waiter, path, token, MIN (poll->hold_ms, SYN_HOLD_MAX_MS),
                        answered);
+  if (view->waiter.pprev != NULL)
+    syn_epoll_set_note_parked (lane->set);
 }
 
 static gboolean

@@ -21,7 +21,7 @@ struct _SynTrim
 {
   SynSilo *silo;
   SynTimer timer;
-  SynMetric idle, accepted;
+  SynMetric idle, accepted, trims;
   gint64 seen, trimmed_at; /* what had ended and come, in the last period, at the last time */
   GThread *thread;         /* (owned) (nullable) */
 };
@@ -45,6 +45,7 @@ tick (SynTimer *timer, gpointer user_data)
       if (self->thread != NULL)
         g_thread_join (g_steal_pointer (&self->thread)); /* of a period ago at least: it has ended */
       self->trimmed_at = now;
+      syn_metric_add (syn_silo_get_front_lane (self->silo), self->trims, 1);
       self->thread = g_thread_new ("trim", trim, NULL);
     }
   syn_lane_arm (syn_silo_get_front_lane (self->silo), &self->timer, PERIOD_MS, tick, self);
@@ -58,6 +59,7 @@ syn_trim_new (SynSilo *silo)
   self->silo = silo;
   self->idle = syn_metric_register (SYN_METRIC_COUNTER, "idle_collections_total", "Activations ended because they were idle");
   self->accepted = syn_metric_register (SYN_METRIC_COUNTER, "http_connections_total", "Connections accepted.");
+  self->trims = syn_metric_register (SYN_METRIC_COUNTER, "memory_trims_total", "Times that free memory was given back to the system");
   syn_lane_arm (syn_silo_get_front_lane (silo), &self->timer, PERIOD_MS, tick, self);
   return self;
 }

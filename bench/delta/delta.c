@@ -2,7 +2,9 @@
  *
  * What deltas cost and save, on one core: a table of quotes as a projection makes it, of which a share of the rows, drawn at random, was
  * traded since the snapshot before. Bytes of the delta beside those of the full form; making it and applying it, against memcpy() of the
- * full form, laying the full form out, and checking it, which a client does without deltas; compressing either form.
+ * full form, laying the full form out, and checking it, which a client does without deltas; compressing either form. Making a delta also in its
+ * parts, against the floor of what nobody can do without: memcpy() of the full form, and its hash. Which of the two goes first, and finds the bytes
+ * further from the processor, changes from round to round.
  *
  *   bench-delta [--rows N] [--percent N] [--rounds N] */
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 #include "bench.h"
 #include "bench-silo.h"
-#include "replica-delta.h"
+#include "replica-delta-private.h"
 #include "replica-snapshot-builder.h"
 #include "replica-zstd.h"
 #include "syn-projection.h"
@@ -84,7 +86,7 @@ lay_out (ReplicaSnapshot *snapshot)
 }
 
 typedef struct {
-  BenchSeries *make, *apply, *copy, *layout, *check, *zip, *unzip, *zip_delta;
+  BenchSeries *make, *make_hashed, *floor, *hash, *apply, *copy, *layout, *check, *zip, *unzip, *zip_delta;
   BenchSeries *delta_share, *zip_share, *zip_delta_share; /* % of the full form */
 } Series;
 
@@ -113,22 +115,51 @@ compress_both (Series *series, GBytes *full, GBytes *delta)
   bench_series_add (series->zip_delta_share, percent_of (zipped_delta != NULL ? zipped_delta : delta, full));
 }
 
+/* memcpy() and the hash: what is needed to have the bytes of a result somewhere, and to vouch for them. */
 static void
-run_round (Series *series, ReplicaSnapshot *base, ReplicaSnapshot *result, char *buffer)
+run_floor (Series *series, GBytes *bytes, char *buffer)
 {
   gsize size;
-  const char *data = g_bytes_get_data (replica_snapshot_get_bytes (result), &size);
-  g_autoptr (GBytes) delta = NULL;
-  g_autoptr (ReplicaSnapshot) made = NULL, full = NULL, again = NULL;
-  double start_us = bench_own_cpu_us ();
+  const char *data = g_bytes_get_data (bytes, &size);
+  double start_us = bench_own_cpu_us (), copied_us, end_us;
+  guint64 hash;
 
   memcpy (buffer, data, size);
   __asm__ volatile ("" : : "r"(buffer) : "memory");
-  bench_series_add (series->copy, bench_own_cpu_us () - start_us);
-  start_us = bench_own_cpu_us ();
-  delta = replica_delta_make (base, result);
-  bench_series_add (series->make, bench_own_cpu_us () - start_us);
+  copied_us = bench_own_cpu_us ();
+  hash = replica_delta_hash (bytes);
+  __asm__ volatile ("" : : "r"(hash));
+  end_us = bench_own_cpu_us ();
+  bench_series_add (series->copy, copied_us - start_us);
+  bench_series_add (series->hash, end_us - copied_us);
+  bench_series_add (series->floor, end_us - start_us);
+}
+
+static GBytes *
+run_make (BenchSeries *series, ReplicaSnapshot *base, ReplicaSnapshot *result)
+{
+  double start_us = bench_own_cpu_us ();
+  GBytes *delta = replica_delta_make (base, result);
+
+  bench_series_add (series, bench_own_cpu_us () - start_us);
   g_assert_nonnull (delta);
+  return delta;
+}
+
+static void
+run_round (Series *series, ReplicaSnapshot *base, ReplicaSnapshot *result, char *buffer, gboolean floor_first)
+{
+  g_autoptr (GBytes) delta = NULL, same = NULL;
+  g_autoptr (ReplicaSnapshot) made = NULL, full = NULL, again = NULL;
+  double start_us;
+
+  if (floor_first)
+    run_floor (series, replica_snapshot_get_bytes (result), buffer);
+  delta = run_make (series->make, base, result);
+  if (!floor_first)
+    run_floor (series, replica_snapshot_get_bytes (result), buffer);
+  same = run_make (series->make_hashed, base, result);
+  g_assert_true (g_bytes_equal (same, delta));
   start_us = bench_own_cpu_us ();
   made = replica_delta_apply (base, delta, NULL);
   bench_series_add (series->apply, bench_own_cpu_us () - start_us);
@@ -154,7 +185,9 @@ main (int argc, char **argv)
   g_autoptr (BenchSeries) layout = bench_series_new ("lay out"), check = bench_series_new ("check"), share = bench_series_new ("%");
   g_autoptr (BenchSeries) zip = bench_series_new ("zstd"), unzip = bench_series_new ("unzstd"), zip_delta = bench_series_new ("zstd delta");
   g_autoptr (BenchSeries) zip_share = bench_series_new ("%"), zip_delta_share = bench_series_new ("%");
-  Series series = { make, apply, copy, layout, check, zip, unzip, zip_delta, share, zip_share, zip_delta_share };
+  g_autoptr (BenchSeries) make_hashed = bench_series_new ("make, hash known"), floor = bench_series_new ("memcpy + hash");
+  g_autoptr (BenchSeries) hash = bench_series_new ("hash");
+  Series series = { make, make_hashed, floor, hash, apply, copy, layout, check, zip, unzip, zip_delta, share, zip_share, zip_delta_share };
   g_autofree int *symbols = NULL;
   g_autofree char *buffer = NULL, *key = NULL, *what = NULL;
   g_autoptr (ReplicaSnapshot) base = NULL;
@@ -191,15 +224,19 @@ main (int argc, char **argv)
         }
       trade (silo, rand, symbols, n);
       result = get_snapshot (silo, type, key);
-      run_round (&series, base, result, buffer);
+      run_round (&series, base, result, buffer, round % 2 == 0);
       replica_snapshot_unref (base);
       base = result;
     }
   what = g_strdup_printf ("%d x 8, %d %% of rows", n_rows, percent);
   printf ("%-34s full %zu bytes; of it: delta %.1f %%, zstd %.1f %%, delta and zstd %.1f %%\n", what, full_bytes,
           bench_series_median (share), bench_series_median (zip_share), bench_series_median (zip_delta_share));
+  bench_report (what, make, floor, "us");
+  bench_report (what, make_hashed, floor, "us");
+  bench_report (what, hash, copy, "us");
   bench_report (what, make, copy, "us");
   bench_report (what, make, layout, "us");
+  bench_report (what, apply, floor, "us");
   bench_report (what, apply, copy, "us");
   bench_report (what, apply, check, "us");
   bench_report (what, zip, copy, "us");

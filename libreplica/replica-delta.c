@@ -217,5 +217,6 @@ replica_delta_apply (ReplicaSnapshot *base, GBytes *delta, GError **error)
       refuse (error, "what it makes has another token than it says");
       return NULL;
     }
+  snapshot->hash = head->hash; /* an edge makes deltas of it in its turn */
   return g_steal_pointer (&snapshot);
 }

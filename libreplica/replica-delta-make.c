@@ -14,6 +14,7 @@
  * Rejected: a list of changed rows from the projection (what aggregates touch is not what their results change, and a delta over
  * several snapshots would need the union); block hashes as rsync (the base is here). */
 
+#include "replica-delta-compare.h"
 #include "replica-delta-private.h"
 
 #include <string.h>
@@ -26,6 +27,14 @@ typedef struct
   guint8 width;
 } Region;
 
+/* Of a region: which of its values differ. */
+typedef struct
+{
+  guint64 *bits; /* a bit per value */
+  gsize n_words; /* as far as bits are set */
+  guint n;
+} Changes;
+
 typedef struct
 {
   const char *before, *after;
@@ -34,9 +43,12 @@ typedef struct
   guint64 max_bytes;   /* of both: past them the delta does not pay */
   guint64 after_at;    /* up to where the result is made */
   guint64 before_at;   /* up to where the base is taken */
-  guint64 *bits;       /* (owned) scratch: a bit per value of a region */
-  guint32 shared_offset; /* of the last positions in payload */
-  guint32 shared_bytes;
+  Changes *changes;    /* of the last part that has some */
+  Changes *spare;      /* for the next */
+  guint32 *positions;  /* (owned) (nullable): of the changes, once somebody needs them */
+  guint n_positions, max_positions;
+  gboolean is_shared; /* the positions are in payload */
+  guint32 shared_offset;
 } Make;
 
 static inline guint64
@@ -68,99 +80,90 @@ is_zero_up_to_8 (const char *base, guint64 offset, guint64 end)
 
 /* ---- what differs ---- */
 
-#define COMPARE(type)                                                                                                                \
-  static guint64 compare_##type (const char *a, const char *b, guint n)                                                             \
-  {                                                                                                                                  \
-    guint64 word = 0;                                                                                                                \
-                                                                                                                                     \
-    for (guint i = 0; i < n; i++)                                                                                                    \
-      word |= (guint64) (((const type *) (gpointer) a)[i] != ((const type *) (gpointer) b)[i]) << i;                                \
-    return word;                                                                                                                     \
-  }
-
-COMPARE (guint8)
-COMPARE (guint32)
-COMPARE (guint64)
-
-/* Sets self->bits for the first @n values of the two. Returns how many differ; @n_words: as far as bits are set. */
-static guint
-compare (Make *self, const Region *region, guint n, gsize *n_words)
+/* Compares the first @n values of the two. The columns of a table mostly change in the same rows: then what is known of those is not found out anew.
+ * Returns self->changes if these are they, else self->spare. */
+static Changes *
+compare (Make *self, const Region *region, guint n)
 {
-  const char *a = self->before + region->before_offset, *b = self->after + region->after_offset;
-  guint n_changes = 0;
+  Changes *now = self->spare, *last = self->changes;
 
-  *n_words = 0;
-  for (guint row = 0; row < n; row += 64)
+  now->n_words = replica_delta_compare (self->before + region->before_offset, self->after + region->after_offset, n, region->width, now->bits);
+  if (now->n_words == last->n_words && memcmp (now->bits, last->bits, now->n_words * 8) == 0)
+    return last;
+  now->n = 0;
+  for (gsize k = 0; k < now->n_words; k++)
+    now->n += (guint) __builtin_popcountll (now->bits[k]);
+  return now;
+}
+
+/* Makes @changes those that are sent. */
+static void
+adopt (Make *self, Changes *changes)
+{
+  if (changes == self->changes)
+    return;
+  self->spare = self->changes;
+  self->changes = changes;
+  self->n_positions = 0;
+  self->is_shared = FALSE;
+}
+
+static void
+list_positions (Make *self)
+{
+  const Changes *changes = self->changes;
+  guint n = 0;
+
+  if (self->n_positions == changes->n)
+    return;
+  if (changes->n > self->max_positions)
     {
-      guint here = MIN (n - row, 64);
-      gsize from = (gsize) row * region->width, bytes = (gsize) here * region->width;
-      guint64 word = 0;
-
-      if (memcmp (a + from, b + from, bytes) != 0)
-        word = region->width == 8   ? compare_guint64 (a + from, b + from, here)
-               : region->width == 4 ? compare_guint32 (a + from, b + from, here)
-                                    : compare_guint8 (a + from, b + from, here);
-      self->bits[row / 64] = word;
-      n_changes += (guint) __builtin_popcountll (word);
-      if (word != 0)
-        *n_words = row / 64 + 1;
+      g_free (self->positions);
+      self->max_positions = changes->n;
+      self->positions = g_new (guint32, self->max_positions);
     }
-  return n_changes;
+  for (gsize k = 0; k < changes->n_words; k++)
+    for (guint64 word = changes->bits[k]; word != 0; word &= word - 1)
+      self->positions[n++] = (guint32) (k * 64 + (gsize) __builtin_ctzll (word));
+  self->n_positions = n;
 }
 
 /* As bits or as numbers, whichever is less; those of the region before when they are the same. */
 static void
-add_positions (Make *self, ReplicaWireDeltaPart *part, gsize n_words)
+add_positions (Make *self, ReplicaWireDeltaPart *part)
 {
-  g_autofree guint32 *list = NULL;
-  gconstpointer positions = self->bits;
-  gsize n_bytes = n_words * 8;
+  const Changes *changes = self->changes;
+  gboolean is_list = (gsize) changes->n * 4 < changes->n_words * 8;
 
-  part->positions = REPLICA_WIRE_POSITIONS_BITMAP;
-  if ((gsize) part->n_changes * 4 < n_bytes)
-    {
-      guint n = 0;
-
-      list = g_new (guint32, part->n_changes);
-      for (gsize k = 0; k < n_words; k++)
-        for (guint64 word = self->bits[k]; word != 0; word &= word - 1)
-          list[n++] = (guint32) (k * 64 + (gsize) __builtin_ctzll (word));
-      positions = list;
-      n_bytes = (gsize) n * 4;
-      part->positions = REPLICA_WIRE_POSITIONS_LIST;
-    }
-  if (self->shared_bytes == n_bytes && memcmp (self->payload->data + self->shared_offset, positions, n_bytes) == 0)
-    {
-      part->positions_offset = self->shared_offset;
-      return;
-    }
-  part->positions_offset = self->shared_offset = append (self, positions, n_bytes);
-  self->shared_bytes = (guint32) n_bytes;
+  if (!self->is_shared)
+    self->shared_offset = is_list ? append (self, self->positions, (gsize) changes->n * 4) : append (self, changes->bits, changes->n_words * 8);
+  self->is_shared = TRUE;
+  part->positions = is_list ? REPLICA_WIRE_POSITIONS_LIST : REPLICA_WIRE_POSITIONS_BITMAP;
+  part->positions_offset = self->shared_offset;
 }
 
 static void
-add_values (Make *self, ReplicaWireDeltaPart *part, const Region *region, gsize n_words)
+add_values (Make *self, ReplicaWireDeltaPart *part, const Region *region)
 {
   const char *from = self->after + region->after_offset;
+  const guint32 *positions = self->positions;
   guint32 offset = self->payload->len;
-  guint64 n_bytes = align8 ((guint64) part->n_changes * region->width);
-  guint8 *to;
+  gsize n_bytes = (gsize) part->n_changes * region->width, padded_bytes = (gsize) align8 (n_bytes);
+  char *to;
 
-  g_byte_array_set_size (self->payload, offset + (guint) n_bytes);
-  to = self->payload->data + offset;
-  for (gsize k = 0; k < n_words; k++)
-    for (guint64 word = self->bits[k]; word != 0; word &= word - 1, to += region->width)
-      {
-        gsize row = k * 64 + (gsize) __builtin_ctzll (word);
-
-        if (region->width == 8)
-          memcpy (to, from + row * 8, 8);
-        else if (region->width == 4)
-          memcpy (to, from + row * 4, 4);
-        else
-          *to = (guint8) from[row];
-      }
-  memset (to, 0, (gsize) (self->payload->data + self->payload->len - to));
+  g_byte_array_set_size (self->payload, offset + (guint) padded_bytes);
+  to = (char *) self->payload->data + offset;
+  /* Constant sizes, so that each is one store. */
+  if (region->width == 8)
+    for (guint i = 0; i < part->n_changes; i++)
+      memcpy (to + (gsize) i * 8, from + (gsize) positions[i] * 8, 8);
+  else if (region->width == 4)
+    for (guint i = 0; i < part->n_changes; i++)
+      memcpy (to + (gsize) i * 4, from + (gsize) positions[i] * 4, 4);
+  else
+    for (guint i = 0; i < part->n_changes; i++)
+      to[i] = from[positions[i]];
+  memset (to + n_bytes, 0, padded_bytes - n_bytes);
   part->values_offset = offset;
 }
 
@@ -189,21 +192,24 @@ is_same (Make *self, const Region *region)
          && memcmp (self->before + region->before_offset, self->after + region->after_offset, region->after_bytes) == 0;
 }
 
-/* Plans the region as a part: what of it is taken from the base, and which of that is changed (in self->bits, as far as @n_words). */
+/* Plans the region as a part: what of it is taken from the base, and which of that is changed. */
 static void
-plan_part (Make *self, const Region *region, ReplicaWireDeltaPart *part, gsize *n_words)
+plan_part (Make *self, const Region *region, ReplicaWireDeltaPart *part)
 {
   guint n = MIN (region->before_bytes, region->after_bytes) / region->width;
   guint64 taken_bytes = (guint64) n * region->width, as_list, as_bitmap;
+  Changes *changes;
 
-  part->n_changes = compare (self, region, n, n_words);
-  as_list = (guint64) part->n_changes * (region->width + 4u);
-  as_bitmap = (guint64) part->n_changes * region->width + *n_words * 8;
-  if (taken_bytes == 0 || MIN (as_list, as_bitmap) >= taken_bytes)
-    {
-      part->n_changes = 0;
-      return;
-    }
+  if (n == 0)
+    return;
+  changes = compare (self, region, n);
+  as_list = (guint64) changes->n * (region->width + 4u);
+  as_bitmap = (guint64) changes->n * region->width + changes->n_words * 8;
+  if (MIN (as_list, as_bitmap) >= taken_bytes)
+    return;
+  if (changes->n > 0)
+    adopt (self, changes);
+  part->n_changes = changes->n;
   part->base_offset = region->before_offset;
   part->base_bytes = (guint32) taken_bytes;
 }
@@ -215,7 +221,6 @@ add_region (Make *self, const Region *region)
   guint64 end = (guint64) region->after_offset + region->after_bytes;
   ReplicaWireDeltaPart part = { .length = region->after_bytes };
   guint64 tail_bytes;
-  gsize n_words = 0;
 
   if (region->after_bytes == 0)
     return TRUE;
@@ -235,7 +240,7 @@ add_region (Make *self, const Region *region)
     }
   else
     {
-      plan_part (self, region, &part, &n_words);
+      plan_part (self, region, &part);
       if (part.base_bytes > 0)
         self->before_at = (guint64) part.base_offset + part.base_bytes;
     }
@@ -243,8 +248,9 @@ add_region (Make *self, const Region *region)
   if (part.n_changes > 0)
     {
       part.width = region->width;
-      add_positions (self, &part, n_words);
-      add_values (self, &part, region, n_words);
+      list_positions (self);
+      add_positions (self, &part);
+      add_values (self, &part, region);
     }
   if (tail_bytes > 0)
     part.tail_offset = append (self, self->after + end - tail_bytes, tail_bytes);
@@ -361,7 +367,9 @@ GBytes *
 replica_delta_make (ReplicaSnapshot *base, ReplicaSnapshot *result)
 {
   guint64 max_bytes = (guint64) result->head->size_bytes * 3 / 4;
-  Make self = { 0 };
+  gsize n_words = most_values (result) / 64 + 1;
+  Changes changes[2] = { 0 };
+  Make self = { .changes = &changes[0], .spare = &changes[1] };
   GBytes *delta = NULL;
 
   if (max_bytes <= sizeof (ReplicaWireDelta))
@@ -371,10 +379,12 @@ replica_delta_make (ReplicaSnapshot *base, ReplicaSnapshot *result)
   self.max_bytes = max_bytes - sizeof (ReplicaWireDelta);
   self.parts = g_array_new (FALSE, FALSE, sizeof (ReplicaWireDeltaPart));
   self.payload = g_byte_array_sized_new (result->head->size_bytes / 8);
-  self.bits = g_new (guint64, most_values (result) / 64 + 1);
+  changes[0].bits = g_new (guint64, n_words * 2);
+  changes[1].bits = changes[0].bits + n_words;
   if (add_all (&self, base->head, result->head))
     delta = assemble (&self, base, result);
-  g_free (self.bits);
+  g_free (changes[0].bits);
+  g_free (self.positions);
   g_array_unref (self.parts);
   g_byte_array_unref (self.payload);
   return delta;

@@ -4,6 +4,7 @@
  * How large they are. */
 
 #include "random-table.h"
+#include "replica-delta-compare.h"
 #include "replica-delta-private.h"
 
 #include <string.h>
@@ -40,6 +41,61 @@ check_pair (ReplicaSnapshot *base, ReplicaSnapshot *result)
   g_assert_no_error (error);
   assert_same_bytes (again, result);
   return TRUE;
+}
+
+/* Against one comparison a value. Lengths on both sides of a word's end, differences in each byte of a value. */
+static void
+test_compare (void)
+{
+  static const guint widths[] = { 1, 4, 8 };
+  g_autoptr (GRand) rand = g_rand_new_with_seed (11);
+  guint64 a[200], b[200], bits[4], plain_bits[4], expected[4];
+
+  for (guint n = 0; n < 600; n++)
+    {
+      guint n_values = n % 200, width = widths[n / 200], n_words = (n_values + 63) / 64, share = (guint) g_rand_int_range (rand, 1, 40);
+      gsize n_expected = 0;
+
+      for (guint i = 0; i < 200; i++)
+        a[i] = (guint64) g_rand_int (rand) << 32 | g_rand_int (rand);
+      memcpy (b, a, sizeof b);
+      for (guint i = 0; i < 200 * width; i++)
+        if (g_rand_int_range (rand, 0, (gint32) share) == 0)
+          ((guint8 *) b)[i] ^= (guint8) (1u << g_rand_int_range (rand, 0, 8));
+      memset (bits, 0xff, sizeof bits);
+      memset (plain_bits, 0xff, sizeof plain_bits);
+      memset (expected, 0, sizeof expected);
+      for (guint i = 0; i < n_values; i++)
+        if (memcmp ((char *) a + i * width, (char *) b + i * width, width) != 0)
+          {
+            expected[i / 64] |= G_GUINT64_CONSTANT (1) << i % 64;
+            n_expected = i / 64 + 1;
+          }
+      g_assert_cmpuint (replica_delta_compare (a, b, n_values, width, bits), ==, n_expected);
+      g_assert_cmpmem (bits, n_words * 8, expected, n_words * 8);
+      g_assert_cmpuint (replica_delta_compare_plain (a, b, n_values, width, plain_bits), ==, n_expected);
+      g_assert_cmpmem (plain_bits, n_words * 8, expected, n_words * 8);
+      g_assert_cmpuint (replica_delta_compare (a, a, n_values, width, bits), ==, 0);
+    }
+}
+
+/* What a reader applied, it can make deltas of without hashing it again. */
+static void
+test_hash_is_kept (void)
+{
+  g_autoptr (RandomTable) table = random_table_new (4, 100, 6);
+  g_autoptr (ReplicaSnapshot) base = random_table_get_snapshot (table), result = NULL, made = NULL;
+  g_autoptr (GBytes) delta = NULL;
+  g_autoptr (GError) error = NULL;
+
+  random_table_change (table, 0.05);
+  result = random_table_get_snapshot (table);
+  delta = replica_delta_make (base, result);
+  g_assert_nonnull (delta);
+  made = replica_delta_apply (base, delta, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (made->hash, ==, replica_delta_hash (replica_snapshot_get_bytes (result)));
+  g_assert_cmpuint (replica_snapshot_get_hash (made), ==, replica_snapshot_get_hash (result));
 }
 
 static void
@@ -361,6 +417,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/delta/compare", test_compare);
+  g_test_add_func ("/delta/hash-is-kept", test_hash_is_kept);
   g_test_add_func ("/delta/random", test_random);
   g_test_add_func ("/delta/other-columns", test_other_columns);
   g_test_add_func ("/delta/size", test_size);

@@ -25,6 +25,7 @@
 #include "syn-request-filters.h"
 #include "syn-source.h"
 #include "syn-sqlite-store.h"
+#include "syn-stretch.h"
 #include "syn-upstream.h"
 #include "syn-trim.h"
 
@@ -40,6 +41,7 @@ typedef struct {
   char *upstream; /* (owned) (nullable) */
   SynRetainOptions retain;
   int n_lanes;
+  int max_stretch;
   gboolean check;
   gboolean version;
 } Options;
@@ -83,6 +85,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "Serve what another silo serves, instead of a catalog", "URL" },
     { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
     { "lanes", 0, 0, G_OPTION_ARG_INT, &options->n_lanes, "Threads (one per core)", "N" },
+    { "max-stretch", 0, 0, G_OPTION_ARG_INT, &options->max_stretch,
+      "How many times longer a busy lane may make the intervals of snapshots: 8, 4, 2, or 1: never (8)", "N" },
     { "retain-age", 0, 0, G_OPTION_ARG_STRING, &options->retain.age,
       "How long the journal keeps events that no projection needs, of sources that say nothing themselves; or \"all\" (7d)", "DURATION" },
     { "retain-mb", 0, 0, G_OPTION_ARG_INT64, &options->retain.megabytes,
@@ -112,6 +116,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     return usage_error (error, "no catalog: give --catalog FILE");
   if (options->n_lanes != LANE_PER_CORE && (options->n_lanes < 1 || options->n_lanes > MAX_LANES))
     return usage_error (error, "--lanes takes a number from 1 to 256");
+  if (options->max_stretch < 1 || options->max_stretch > SYN_STRETCH_MAX || (options->max_stretch & (options->max_stretch - 1)) != 0)
+    return usage_error (error, "--max-stretch takes 1, 2, 4 or 8");
   if (!options->check && options->upstream == NULL && options->data_dir == NULL)
     return usage_error (error, "no data folder: give --data DIR");
   g_ptr_array_add (options->catalogs, NULL);
@@ -270,6 +276,7 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
   if (silo == NULL)
     return EXIT_FAILURE;
   daemon->silo = silo;
+  syn_stretch_max = (guint) options->max_stretch;
   if (options->upstream != NULL ? !add_upstream (silo, options, error) : !add_rooms (silo, options, modules, catalog, error))
     return EXIT_FAILURE;
   syn_silo_add_metrics_filter (silo);
@@ -353,7 +360,8 @@ run (Options *options, int argc, char **argv, GError **error)
 int
 main (int argc, char **argv)
 {
-  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free), .n_lanes = LANE_PER_CORE, .retain = { .megabytes = SYN_RETAIN_NOT_GIVEN } };
+  Options options = { .catalogs = g_ptr_array_new_with_free_func (g_free), .n_lanes = LANE_PER_CORE, .max_stretch = SYN_STRETCH_MAX,
+                      .retain = { .megabytes = SYN_RETAIN_NOT_GIVEN } };
   g_autoptr (GError) error = NULL;
   int status;
 

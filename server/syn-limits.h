@@ -78,12 +78,14 @@
 #define SYN_MAX_PARKED_POLLS (1u << 16)      /* at one grain */
 
 /* what a lane that has too much to do does: see projection/syn-stretch.c */
-#define SYN_LANE_BUDGET_PERMILLE 800         /* busy for more of its time than this … */
-#define SYN_STRETCH_AFTER_MS 2000            /* … for so long: the intervals of some snapshots are doubled … */
+#define SYN_LANE_BUDGET_PERMILLE 800         /* busy for more of the time it can have than this … */
+#define SYN_LANE_FULL_PERMILLE 950           /* (more than this: what comes late tells nothing of when it would come) */
+#define SYN_STRETCH_AFTER_MS 2000            /* … over so long: the intervals of some snapshots are doubled … */
 #define SYN_STRETCH_MAX 8                    /* … up to so many times what they should be … */
 #define SYN_LANE_TARGET_PERMILLE 700         /* … so that this is left */
 #define SYN_LANE_CALM_PERMILLE 600           /* below this … */
-#define SYN_STRETCH_BACK_MS 5000             /* … for so long: halved again */
+#define SYN_STRETCH_BACK_MS 5000             /* … over so long: halved again */
+#define SYN_STRETCH_BACK_MAX_MS 40000        /* … which is tried later each time that it was too much, but not later than this */
 #define SYN_STRETCH_WORTH_PERMILLE 100       /* when all snapshots of a lane take less of its time, nothing is stretched */
 
 /* modules */

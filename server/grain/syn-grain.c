@@ -505,6 +505,12 @@ syn_grain_get_lane (SynGrain *self)
 }
 
 const char *
+syn_grain_get_type_name (SynGrain *self)
+{
+  return self->kind->type.name;
+}
+
+const char *
 syn_grain_get_key (SynGrain *self)
 {
   return self->key;

@@ -43,7 +43,10 @@ struct _SynLane {
   gint64 now_ms;
   gint64 real_us;            /* 0: not asked for in this iteration */
   SynLoad load;
-  SynMetric busy_us;
+  SynMetric busy_us, cpu_us;
+  SynLoadCpuFunc cpu_clock;
+  gpointer cpu_clock_data;
+  gint64 burnt_us;           /* by a stepped one: its CPU clock */
   SynLaneClockFunc clock;
   gpointer clock_data;
   GMainContext *context;     /* (owned) */
@@ -86,8 +89,8 @@ void syn_lane_run_timers (SynLane *self);
 /* Makes @self the current lane of this thread (NULL: none); returns the one before. For a thread that runs several. */
 SynLane *syn_lane_enter (SynLane *self);
 
-/* Tests: must be called while nothing is armed, or with a clock that goes on from the one before. */
-void syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, gpointer user_data);
+/* Tests: must be called while nothing is armed, or with a clock that goes on from the one before. The CPU clock is given the lane. */
+void syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, SynLoadCpuFunc cpu_clock, gpointer user_data);
 /* When something of the wheel may be due; -1: nothing. On the lane's thread. */
 gint64 syn_lane_next_due_ms (SynLane *self);
 /* From within a parcel that did the work of @n of them: taken off this dispatch's budget. */

@@ -42,10 +42,18 @@ refresh_clock (SynLane *self)
 void
 syn_lane_set_awake (SynLane *self, gboolean is_awake)
 {
-  gint64 before_us = self->load.total_us;
+  gint64 awake_us = self->load.awake_us, run_us = self->load.run_us;
 
-  syn_load_set_awake (&self->load, is_awake, syn_lane_look_at_clock_us (self));
-  syn_metric_add (self, self->busy_us, self->load.total_us - before_us);
+  syn_load_set_awake (&self->load, is_awake, syn_lane_look_at_clock_us (self), self->cpu_clock, self->cpu_clock_data);
+  syn_metric_add (self, self->busy_us, self->load.awake_us - awake_us);
+  if (self->load.run_us != run_us)
+    syn_metric_add (self, self->cpu_us, self->load.run_us - run_us);
+}
+
+static void
+begin_load (SynLane *self)
+{
+  syn_load_begin (&self->load, syn_lane_look_at_clock_us (self), self->cpu_clock (self->cpu_clock_data));
 }
 
 /* The lane whose thread this is sleeps only here. */
@@ -272,7 +280,9 @@ syn_lane_new (SynSilo *silo, guint index, GMainContext *context)
   refresh_clock (self);
   self->wheel = syn_wheel_new (self->now_ms);
   self->busy_us = syn_metric_register (SYN_METRIC_COUNTER, "lane_busy_us_total", "Time that lanes did not sleep");
-  syn_load_begin (&self->load, syn_lane_look_at_clock_us (self));
+  self->cpu_us = syn_metric_register (SYN_METRIC_COUNTER, "lane_cpu_us_total", "CPU time of lanes, told twice a second");
+  self->cpu_clock = syn_load_thread_cpu_us;
+  begin_load (self);
   self->context = context != NULL ? g_main_context_ref (context) : g_main_context_new ();
   g_main_context_set_poll_func (self->context, lane_poll);
   self->source = g_source_new (&lane_source_funcs, sizeof (LaneSource));
@@ -289,6 +299,7 @@ lane_thread (gpointer data)
   SynLane *self = data;
 
   syn_lane_enter (self);
+  begin_load (self); /* the CPU clock is this thread's */
   g_main_context_push_thread_default (self->context);
   while (!self->quit)
     g_main_context_iteration (self->context, TRUE);
@@ -441,6 +452,12 @@ syn_lane_clock_us (SynLane *self)
   return syn_lane_look_at_clock_us (self);
 }
 
+gint64
+syn_lane_cpu_us (SynLane *self)
+{
+  return self->cpu_clock (self->cpu_clock_data);
+}
+
 const SynLoad *
 syn_lane_get_load (SynLane *self)
 {
@@ -448,14 +465,16 @@ syn_lane_get_load (SynLane *self)
 }
 
 void
-syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, gpointer user_data)
+syn_lane_set_clock (SynLane *self, SynLaneClockFunc clock, SynLoadCpuFunc cpu_clock, gpointer user_data)
 {
   g_return_if_fail (syn_wheel_next_ms (self->wheel) < 0);
   self->clock = clock;
   self->clock_data = user_data;
+  self->cpu_clock = cpu_clock;
+  self->cpu_clock_data = self;
   self->now_ms = 0;
   refresh_clock (self);
-  syn_load_begin (&self->load, syn_lane_look_at_clock_us (self));
+  begin_load (self);
   syn_wheel_free (self->wheel);
   self->wheel = syn_wheel_new (self->now_ms);
 }

@@ -32,6 +32,8 @@ gint64 syn_lane_now_ms (SynLane *self);
 gint64 syn_lane_real_us (SynLane *self);
 /* The monotonic clock as it is now, within the iteration: to measure what something took. */
 gint64 syn_lane_clock_us (SynLane *self);
+/* The CPU time of its thread, likewise; on it. 0.2 µs. */
+gint64 syn_lane_cpu_us (SynLane *self);
 /* How busy it has been; on its thread. */
 struct _SynLoad;
 const struct _SynLoad *syn_lane_get_load (SynLane *self);

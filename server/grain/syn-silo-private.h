@@ -73,8 +73,9 @@ const SynGrainKind *syn_silo_find_kind (SynSilo *self, const char *type);
 SynLane *syn_silo_lane_of (SynSilo *self, guint partition);
 /* Where the stateless workers are that @from calls. On @from. */
 SynLane *syn_silo_worker_lane (SynSilo *self, SynLane *from);
-/* Of a stepped silo: its clock, and one round of all lanes; whether any had something to do. */
+/* Of a stepped silo: its clocks, and one round of all lanes; whether any had something to do. */
 void syn_silo_stepped_clock (gint64 *monotonic_us, gint64 *real_us, gpointer user_data);
+gint64 syn_silo_stepped_cpu_us (gpointer lane);
 gboolean syn_silo_step_all (SynSilo *self);
 guint64 syn_silo_take_epoch (SynSilo *self);
 void syn_silo_set_hooks (SynSilo *self, const SynSiloHooks *hooks); /* before the start */

@@ -17,6 +17,12 @@ syn_silo_stepped_clock (gint64 *monotonic_us, gint64 *real_us, gpointer user_dat
     *real_us = SYN_STEPPED_START_REAL_US + (self->stepped_us - SYN_STEPPED_START_MS * 1000);
 }
 
+gint64
+syn_silo_stepped_cpu_us (gpointer lane)
+{
+  return ((SynLane *) lane)->burnt_us;
+}
+
 SynSilo *
 syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error)
 {
@@ -34,7 +40,7 @@ syn_silo_new_stepped (guint n_lanes, const char *data_dir, GError **error)
       self->next_epoch = ((guint64) self->incarnation << 32) + 1;
     }
   for (guint i = 0; i < self->n_lanes; i++)
-    syn_lane_set_clock (self->lanes[i], syn_silo_stepped_clock, self);
+    syn_lane_set_clock (self->lanes[i], syn_silo_stepped_clock, syn_silo_stepped_cpu_us, self);
   return self;
 }
 
@@ -175,17 +181,34 @@ syn_silo_search (guint64 first, guint n, gboolean (*holds) (guint64 seed, gpoint
 
 /* ---- settling ---- */
 
-void
-syn_silo_settle (SynSilo *self)
+/* Not beyond @end_us, when what runs burns time: a lane that has more to do than there is time does not settle. */
+static void
+settle (SynSilo *self, gint64 end_us)
 {
   /* With a seed, whole steps only when no lane has anything to do: for sources that others attached, and what is left at the store. */
-  for (guint round = 0; (self->seeded && step_drawn (self)) || syn_silo_step_all (self); round++)
+  for (guint round = 0; self->stepped_us <= end_us && ((self->seeded && step_drawn (self)) || syn_silo_step_all (self)); round++)
     if (round == 100000000 || (!self->seeded && round == 1000000))
       g_error ("the silo does not settle: something polls without progress");
 }
 
 void
+syn_silo_settle (SynSilo *self)
+{
+  settle (self, G_MAXINT64);
+}
+
+void
 syn_silo_burn (SynSilo *self, gint64 us)
+{
+  SynLane *lane = syn_lane_current ();
+
+  g_return_if_fail (self->stepped && us >= 0 && lane != NULL);
+  self->stepped_us += us;
+  lane->burnt_us += us;
+}
+
+void
+syn_silo_steal (SynSilo *self, gint64 us)
 {
   g_return_if_fail (self->stepped && us >= 0);
   self->stepped_us += us;
@@ -203,7 +226,7 @@ syn_silo_advance (SynSilo *self, gint64 ms)
   gint64 target_ms = self->stepped_us / 1000 + ms;
 
   g_return_if_fail (self->stepped && ms >= 0);
-  syn_silo_settle (self);
+  settle (self, target_ms * 1000);
   while (self->stepped_us / 1000 < target_ms)
     {
       gint64 next_ms = target_ms;
@@ -216,6 +239,6 @@ syn_silo_advance (SynSilo *self, gint64 ms)
             next_ms = MIN (next_ms, due_ms);
         }
       self->stepped_us = MAX (next_ms, self->stepped_us / 1000 + 1) * 1000;
-      syn_silo_settle (self);
+      settle (self, target_ms * 1000);
     }
 }

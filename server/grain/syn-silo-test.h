@@ -45,10 +45,12 @@ void syn_silo_settle (SynSilo *self);
 void syn_silo_seed (SynSilo *self, guint64 seed);
 /* Runs @holds with @n seeds from @first on (not 0), until it returns FALSE: that seed, or 0. */
 guint64 syn_silo_search (guint64 first, guint n, gboolean (*holds) (guint64 seed, gpointer user_data), gpointer user_data);
-/* Lets @ms pass, settling before, at each time at which a timer is due, and at the end. */
+/* Lets @ms pass, settling before, at each time at which a timer is due, and at the end; but when what runs burns time, no longer than that. */
 void syn_silo_advance (SynSilo *self, gint64 ms);
-/* From within what a lane runs: it took so long. */
+/* From within what a lane runs: it took so long, … */
 void syn_silo_burn (SynSilo *self, gint64 us);
+/* … and so long it had to wait in the midst of it, for others were running on its core. */
+void syn_silo_steal (SynSilo *self, gint64 us);
 gint64 syn_silo_stepped_now_ms (SynSilo *self);
 /* Makes @lane current on this thread; returns the one before. */
 SynLane *syn_silo_enter (SynSilo *self, SynLane *lane);

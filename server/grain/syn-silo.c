@@ -217,7 +217,7 @@ syn_silo_start (SynSilo *self, GMainContext *front_context, GError **error)
     self->store = syn_memory_store_new ();
   self->front = syn_lane_new (self, self->n_lanes, front_context);
   if (self->stepped)
-    syn_lane_set_clock (self->front, syn_silo_stepped_clock, self);
+    syn_lane_set_clock (self->front, syn_silo_stepped_clock, syn_silo_stepped_cpu_us, self);
   syn_lane_enter (self->front);
   self->started = TRUE;
   for (guint i = 0; i < self->n_lanes && !self->stepped; i++)

@@ -17,11 +17,11 @@ struct _SynOutlet {
   SynGrain *grain;
   SynLane *lane;
   guint min_interval_ms;
-  guint pace_ms;
   guint max_parked;
   SynOutletMakeFunc make;
   gpointer owner;
   ReplicaSnapshot *snapshot; /* (owned) (nullable): the newest */
+  guint n_answered;          /* readers whom it was given to */
   guint64 serial;            /* of the newest; 0: none */
   GError *error;             /* (owned) (nullable): why the last one could not be made */
   gboolean dirty;
@@ -45,6 +45,8 @@ syn_outlet_new (SynGrain *grain, guint min_interval_ms, guint max_parked, SynOut
   self->make = make;
   self->owner = owner;
   self->dirty = TRUE;
+  self->stretched.grain = grain;
+  self->stretched.interval_ms = min_interval_ms;
   self->stretched.changed = stretch_changed;
   syn_stretch_add (self->lane, &self->stretched);
   return self;
@@ -53,7 +55,7 @@ syn_outlet_new (SynGrain *grain, guint min_interval_ms, guint max_parked, SynOut
 void
 syn_outlet_set_pace_ms (SynOutlet *self, guint pace_ms)
 {
-  self->pace_ms = pace_ms;
+  self->stretched.interval_ms = MAX (self->min_interval_ms, pace_ms);
 }
 
 guint
@@ -82,7 +84,7 @@ cap_left_ms (SynOutlet *self)
   if (!self->has_made)
     return 0;
   if (self->stretched.factor > 1)
-    interval_ms = (gint64) MAX (self->min_interval_ms, self->pace_ms) * self->stretched.factor;
+    interval_ms = (gint64) self->stretched.base_ms * self->stretched.factor;
   return MAX (0, self->made_ms + interval_ms - syn_lane_now_ms (self->lane));
 }
 
@@ -102,25 +104,22 @@ unpark (SynOutlet *self, SynMessage *message)
   return message;
 }
 
+/* Whom a snapshot is for is known when the next one is made: on a busy lane polls come late, when it is there already, and are answered at once. */
 static void
 answer (SynOutlet *self, SynMessage *message)
 {
+  const SynPoll *poll = syn_message_get_payload (message);
+
+  self->n_answered += MAX (poll->n_readers, 1);
+  self->stretched.n_readers = MAX (self->stretched.n_readers, self->n_answered);
   syn_message_reply (message, replica_snapshot_ref (self->snapshot), (GDestroyNotify) replica_snapshot_unref);
 }
 
 static void
 answer_parked (SynOutlet *self)
 {
-  guint n_readers = 0;
-
   while (self->parked.head != NULL)
-    {
-      const SynPoll *poll = syn_message_get_payload (self->parked.head);
-
-      n_readers += MAX (poll->n_readers, 1);
-      answer (self, unpark (self, self->parked.head));
-    }
-  self->stretched.n_readers = MAX (n_readers, 1);
+    answer (self, unpark (self, self->parked.head));
 }
 
 void
@@ -144,7 +143,7 @@ static void
 make (SynOutlet *self)
 {
   const SynProjectionMetrics *metrics = syn_projection_metrics ();
-  gint64 start_us = syn_lane_clock_us (self->lane), took_us;
+  gint64 start_us = syn_lane_clock_us (self->lane), start_cpu_us = syn_lane_cpu_us (self->lane);
   ReplicaToken token = { syn_grain_get_epoch (self->grain), self->serial + 1 };
   g_autoptr (GError) error = NULL;
   g_autoptr (ReplicaSnapshot) snapshot = NULL;
@@ -154,9 +153,8 @@ make (SynOutlet *self)
   self->has_made = TRUE;
   self->made_ms = syn_lane_now_ms (self->lane);
   g_clear_error (&self->error);
-  took_us = syn_lane_clock_us (self->lane) - start_us;
-  syn_metric_add (self->lane, metrics->snapshot_us, took_us);
-  syn_stretch_spent (&self->stretched, took_us);
+  syn_metric_add (self->lane, metrics->snapshot_us, syn_lane_clock_us (self->lane) - start_us);
+  syn_stretch_spent (&self->stretched, syn_lane_cpu_us (self->lane) - start_cpu_us);
   if (snapshot == NULL)
     {
       /* Still dirty: it is tried again when the cap allows and somebody asks. Meanwhile nobody is shown a picture that
@@ -172,6 +170,8 @@ make (SynOutlet *self)
   syn_metric_add (self->lane, metrics->snapshots, 1);
   g_clear_pointer (&self->snapshot, replica_snapshot_unref);
   self->snapshot = g_steal_pointer (&snapshot);
+  self->stretched.n_readers = MAX (self->n_answered, 1); /* of the one before, until this one has more */
+  self->n_answered = 0;
   answer_parked (self);
 }
 

@@ -226,7 +226,9 @@ class Catalogs(unittest.TestCase):
                                 (["--bogus"], "--bogus"), (["--catalog", good, "--data", self.folder, "--lanes", "257"], "--lanes"),
                                 (["--catalog", good, "--data", self.folder, "--lanes", "many"], "many"),
                                 (["--catalog", good, "--data", self.folder, "--lanes", "0"], "--lanes"),
-                                (["--catalog", good, "--data", self.folder, "--lanes", "-1"], "--lanes")):
+                                (["--catalog", good, "--data", self.folder, "--lanes", "-1"], "--lanes"),
+                                (["--catalog", good, "--data", self.folder, "--max-stretch", "3"], "--max-stretch"),
+                                (["--catalog", good, "--data", self.folder, "--max-stretch", "0"], "--max-stretch")):
             with self.subTest(arguments):
                 done = run([program("synopticd", "SYNOPTICD"), *arguments])
                 self.assertEqual(done.returncode, 2, done)

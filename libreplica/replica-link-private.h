@@ -73,9 +73,6 @@ void replica_link_set_peer (ReplicaLink *self, const ReplicaLinkPeer *peer, gpoi
 /* Before the link is started: what is trusted instead of the system's authorities. */
 void replica_link_set_trust (ReplicaLink *self, GTlsDatabase *trust);
 
-/* As replica_link_publish_batch_async(), of a batch that is laid out already, and sent as it is: for a program that passes on what others publish. */
-void replica_link_publish_bytes_async (ReplicaLink *self, GBytes *batch, GAsyncReadyCallback callback, gpointer user_data);
-
 /**
  * ReplicaPublicationEnd:
  * @REPLICA_PUBLICATION_NOT_SENT: nothing of it left

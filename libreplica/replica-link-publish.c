@@ -217,11 +217,15 @@ replica_link_publish_batch_numbered_async (ReplicaLink *self,
 }
 
 void
-replica_link_publish_bytes_async (ReplicaLink *self, GBytes *batch, GAsyncReadyCallback callback, gpointer user_data)
+replica_link_publish_bytes_async (ReplicaLink *self, GBytes *batch, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
+  g_autoptr (GTask) task = NULL;
+
   g_return_if_fail (REPLICA_IS_LINK (self) && batch != NULL);
 
-  publish (self, publication_new (self, NULL, callback, user_data), batch);
+  task = publication_new (self, cancellable, callback, user_data);
+  if (!g_task_return_error_if_cancelled (task))
+    publish (self, g_steal_pointer (&task), batch);
 }
 
 ReplicaPublicationEnd

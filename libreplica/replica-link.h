@@ -138,6 +138,15 @@ REPLICA_PUBLIC void replica_link_publish_batch_numbered_async (ReplicaLink *self
                                                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 
 /**
+ * replica_link_publish_bytes_async:
+ * @batch: what replica_event_batch_to_bytes() gave, with its producer and number if it has them; sent as it is
+ *
+ * The same for who keeps what he sends, to send it again. Its end is replica_link_publish_batch_finish(), too.
+ */
+REPLICA_PUBLIC void replica_link_publish_bytes_async (ReplicaLink *self, GBytes *batch, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                                      gpointer user_data);
+
+/**
  * replica_link_publish_batch_finish:
  * @accepted: (out) (optional): events that were accepted
  * @sequence: (out) (optional): of the last of them

@@ -131,7 +131,7 @@ send_oldest (SynUpstreamPipe *pipe)
   pipe->n_out++;
   upstream->n_passing++;
   upstream->passing_bytes += passing->size_bytes;
-  replica_link_publish_bytes_async (pipe->link, batch, published, passing);
+  replica_link_publish_bytes_async (pipe->link, batch, NULL, published, passing);
 }
 
 /* Of the pipes that may send, the one whose batch is the oldest: one that is too large for now is not overtaken by smaller ones for ever. */

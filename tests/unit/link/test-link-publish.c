@@ -241,14 +241,14 @@ test_passed_on (void)
   Passed passed = { { 0 } };
   guint32 request;
 
-  replica_link_publish_bytes_async (fake->link, batch, passed_cb, &passed);
+  replica_link_publish_bytes_async (fake->link, batch, NULL, passed_cb, &passed);
   fake_wait_until (fake, passed.outcome.done);
   g_assert_error (passed.outcome.error, REPLICA_ERROR, REPLICA_ERROR_UNAVAILABLE);
   g_assert_cmpint (passed.end, ==, REPLICA_PUBLICATION_NOT_SENT);
   clear (&passed.outcome);
 
   replica_link_start (fake->link);
-  replica_link_publish_bytes_async (fake->link, batch, passed_cb, &passed);
+  replica_link_publish_bytes_async (fake->link, batch, NULL, passed_cb, &passed);
   came = fake_take_publication (fake, &request);
   g_assert_cmpmem (text, sizeof text, g_bytes_get_data (came, NULL), g_bytes_get_size (came));
   send_refused (fake, request, REPLICA_ERROR_UNAVAILABLE, 300, 0, "", "recovering");
@@ -257,7 +257,7 @@ test_passed_on (void)
   g_assert_cmpuint (passed.outcome.retry_ms, ==, 300);
   clear (&passed.outcome);
 
-  replica_link_publish_bytes_async (fake->link, batch, passed_cb, &passed);
+  replica_link_publish_bytes_async (fake->link, batch, NULL, passed_cb, &passed);
   g_bytes_unref (fake_take_publication (fake, &request));
   fake_vanish (fake);
   fake_wait_until (fake, passed.outcome.done);

@@ -7,6 +7,7 @@
 #include "syn-builtin-fields.h"
 #include "syn-limits.h"
 #include "syn-suggest.h"
+#include "syn-time-unit.h"
 
 #include <string.h>
 
@@ -78,28 +79,11 @@ add_field (SynSourceSpec *source, const char *name, ReplicaType type, guint scal
 static gboolean
 parse_unit (SynLoader *self, const SynJson *object, SynFieldSpec *field, GError **error)
 {
-  static const struct {
-    const char *name;
-    gint64 num, den;
-  } units[] = {
-    { "s", 1000000, 1 },
-    { "ms", 1000, 1 },
-    { "us", 1, 1 },
-    { "ns", 1, 1000 },
-  };
   const char *unit = NULL;
-  gboolean known = FALSE;
 
   if (!syn_loader_get_string (self, object, "unit", FALSE, &unit, error))
     return FALSE;
-  for (guint i = 0; unit != NULL && i < G_N_ELEMENTS (units); i++)
-    if (strcmp (unit, units[i].name) == 0)
-      {
-        field->unit_us_num = units[i].num;
-        field->unit_us_den = units[i].den;
-        known = TRUE;
-      }
-  if (unit != NULL && !known)
+  if (unit != NULL && !syn_time_unit_parse (unit, &field->unit_us_num, &field->unit_us_den))
     return syn_loader_fail (
         self, syn_json_get (object, "unit")->line, error,
         "field \"%s\": \"unit\": expected \"s\", \"ms\", \"us\" or \"ns\", found \"%.40s\"", field->name,

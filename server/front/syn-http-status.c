@@ -10,11 +10,13 @@
 
 #include <string.h>
 #include <unistd.h>
+#include "replica-number.h"
 #include "syn-projection.h"
 #include "syn-silo-beacon.h"
 #include "syn-silo-journal.h"
 #include "syn-source.h"
 #include "syn-process.h"
+#include "syn-time-unit.h"
 #include "syn-ws-lane.h"
 
 #define SOURCE_TIMEOUT_MS 2000
@@ -58,13 +60,46 @@ append_nullable (GString *json, const char *text)
     g_string_append (json, "null");
 }
 
+/* With all that is needed to read events as this source reads them: what a publisher of batches does himself. */
+static void
+append_fields (GString *json, const SynSourceSpec *spec)
+{
+  for (guint i = 0; i < spec->n_fields; i++)
+    {
+      const SynFieldSpec *field = &spec->fields[i];
+      g_autofree char *type = syn_column_spec_type_to_string (&spec->schema->columns[i]);
+      const char *unit = syn_time_unit_to_string (field->unit_us_num, field->unit_us_den);
+
+      g_string_append (json, i > 0 ? ",{\"name\":" : "[{\"name\":");
+      syn_json_append_string (json, field->name);
+      g_string_append (json, ",\"type\":");
+      syn_json_append_string (json, type);
+      if (strcmp (field->column, field->name) != 0)
+        {
+          g_string_append (json, ",\"column\":");
+          syn_json_append_string (json, field->column);
+        }
+      if (unit != NULL)
+        g_string_append_printf (json, ",\"unit\":\"%s\"", unit);
+      if (field->epoch_us != 0)
+        {
+          char epoch[REPLICA_TEXT_MAX + 1];
+
+          epoch[replica_write_timestamp (epoch, field->epoch_us)] = '\0';
+          g_string_append_printf (json, ",\"epoch\":\"%s\"", epoch);
+        }
+      g_string_append_c (json, '}');
+    }
+  g_string_append (json, spec->n_fields > 0 ? "]" : "[]");
+}
+
 static void
 append_source (GString *json, const SynSourceSpec *spec, const SynSourceStatus *status, const char *error, const SynJournalStatus *journal)
 {
   g_string_append (json, "{\"name\":");
   syn_json_append_string (json, spec->name);
   g_string_append_printf (json, ",\"kind\":\"%s\",\"fields\":", syn_source_kind_to_string (spec->kind));
-  syn_http_append_columns (json, spec->schema);
+  append_fields (json, spec);
   g_string_append_c (json, ',');
   if (status != NULL)
     {

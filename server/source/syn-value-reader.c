@@ -6,17 +6,7 @@
  */
 #include "syn-value-reader.h"
 #include "syn-limits.h"
-
-
-static const char *
-unit_name (const SynFieldSpec *field)
-{
-  if (field->unit_us_den == 1000)
-    return "ns";
-  if (field->unit_us_num == 1)
-    return "us";
-  return field->unit_us_num == 1000 ? "ms" : "s";
-}
+#include "syn-time-unit.h"
 
 char *
 syn_field_expectation (const SynFieldSpec *field)
@@ -27,7 +17,7 @@ syn_field_expectation (const SynFieldSpec *field)
       return g_strdup_printf ("decimal(%u)", field->scale);
     case REPLICA_TYPE_TIMESTAMP:
       if (field->unit_us_num != 0)
-        return g_strdup_printf ("a timestamp in %s, a number", unit_name (field));
+        return g_strdup_printf ("a timestamp in %s, a number", syn_time_unit_to_string (field->unit_us_num, field->unit_us_den));
       return g_strdup ("a timestamp as \"2024-05-01T14:30:00Z\"");
     case REPLICA_TYPE_BOOL:
       return g_strdup ("true or false");

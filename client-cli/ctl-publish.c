@@ -4,7 +4,9 @@
  * so that their order is kept. Never the whole file in memory: one request's lines at most.
  *
  * Requests are numbered, so that one that is sent again counts once. One that was refused for want of room is sent again after the time that the
- * server asks for, for as long as it takes; one that got no answer, or whose server goes away or cannot take it now, for --retry seconds. */
+ * server asks for, for as long as it takes; one that got no answer, or whose server goes away or cannot take it now, for --retry seconds.
+ *
+ * With --binary the lines are read here (ctl-publish-batch.c), and go as batches over the WebSocket. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl-publish-batch.h"
 #include "ctl.h"
 
 #define CHUNK_BYTES (1u << 20)
@@ -20,6 +23,8 @@
 typedef struct
 {
   ReplicaLink *link; /* (owned) */
+  gboolean binary;
+  CtlBatcher *batcher; /* (owned) (nullable): --binary */
   const char *source;
   const char *name; /* of the input, in messages */
   gboolean csv;
@@ -47,6 +52,18 @@ typedef struct
   GError *error;
 } Publish;
 
+/* What is wrong with @line of a request, from 1, by the line of the file: in CSV the repeated header is line 1 of each request. */
+static GError *
+new_line_error (Publish *self, guint64 line, const char *field, const char *message)
+{
+  guint64 at = self->csv ? (line == 1 ? 1 : self->first_line + line - 2) : self->first_line + line - 1;
+
+  if (field != NULL && (field[0] == '\0' || strstr (message, field) != NULL))
+    field = NULL; /* said already */
+  return g_error_new (REPLICA_ERROR, REPLICA_ERROR_INVALID, "%s:%" G_GUINT64_FORMAT ": %s%s%s%s", self->name, at, field != NULL ? "field " : "",
+                      field != NULL ? field : "", field != NULL ? ": " : "", message);
+}
+
 static void
 published_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 {
@@ -55,8 +72,10 @@ published_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   const char *field, *message;
 
   self->done = TRUE;
-  self->published =
-      replica_link_publish_finish (REPLICA_LINK (object), result, &accepted, &sequence, &self->error);
+  if (self->binary)
+    self->published = replica_link_publish_batch_finish (REPLICA_LINK (object), result, &accepted, &sequence, &self->error);
+  else
+    self->published = replica_link_publish_finish (REPLICA_LINK (object), result, &accepted, &sequence, &self->error);
   if (self->published)
     {
       self->accepted += accepted;
@@ -64,17 +83,15 @@ published_cb (GObject *object, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->retry_ms = replica_link_result_get_retry_ms (result);
-  if (replica_link_result_get_place (result, &line, &field, &message) && line > 0)
+  if (self->binary) /* what the server does not like of a batch that was read here: the source is another one meanwhile */
     {
-      /* From the request's lines to the file's: a repeated header is line 1 of each request. */
-      guint64 at = self->csv ? (line == 1 ? 1 : self->first_line + line - 2) : self->first_line + line - 1;
-
-      if (field != NULL && strstr (message, field) != NULL)
-        field = NULL; /* said already */
+      if (self->n_lines > 0 && g_error_matches (self->error, REPLICA_ERROR, REPLICA_ERROR_INVALID))
+        g_prefix_error (&self->error, "%s: of the events from line %" G_GUINT64_FORMAT " on: ", self->name, self->first_line);
+    }
+  else if (replica_link_result_get_place (result, &line, &field, &message) && line > 0)
+    {
       g_error_free (self->error);
-      self->error = g_error_new (REPLICA_ERROR, REPLICA_ERROR_INVALID, "%s:%" G_GUINT64_FORMAT ": %s%s%s%s",
-                                 self->name, at, field != NULL ? "field " : "", field != NULL ? field : "",
-                                 field != NULL ? ": " : "", message);
+      self->error = new_line_error (self, line, field, message);
     }
 }
 
@@ -89,24 +106,129 @@ may_retry (Publish *self, gint64 failing_since_us)
   return g_get_monotonic_time () - failing_since_us < (gint64) self->retry_s * G_USEC_PER_SEC;
 }
 
-/* Sends the chunk, even an empty one, until it is taken. */
 static gboolean
-publish_request (Publish *self, GError **error)
+woken (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* The link goes on meanwhile: it may have to connect anew. */
+static void
+pause_ms (guint ms)
+{
+  g_autoptr (GSource) timer = g_timeout_source_new (ms);
+  gboolean over = FALSE;
+
+  g_source_set_callback (timer, woken, &over, NULL);
+  g_source_attach (timer, g_main_context_get_thread_default ());
+  while (!over)
+    ctl_iterate ();
+}
+
+/* Waits before what failed is sent again; FALSE: it shall not be. */
+static gboolean
+await_retry (Publish *self, gint64 failing_since_us, GError **error)
+{
+  if (!may_retry (self, failing_since_us))
+    {
+      g_propagate_error (error, g_steal_pointer (&self->error));
+      return FALSE;
+    }
+  g_clear_error (&self->error);
+  pause_ms (self->retry_ms > 0 ? self->retry_ms : RETRY_DEFAULT_MS);
+  return TRUE;
+}
+
+/* ---- what the server has to tell before lines can be read here ---- */
+
+typedef struct
+{
+  Publish *publish;
+  GBytes *body; /* (owned) (nullable) */
+} Sources;
+
+static void
+fetched_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Sources *self = user_data;
+
+  self->body = replica_link_fetch_finish (REPLICA_LINK (object), result, NULL, &self->publish->error);
+  self->publish->retry_ms = replica_link_result_get_retry_ms (result);
+  self->publish->done = TRUE;
+}
+
+static gboolean
+learn_fields (Publish *self, GError **error)
+{
+  gint64 since_us = g_get_monotonic_time ();
+  g_autoptr (GBytes) body = NULL;
+
+  while (body == NULL)
+    {
+      Sources sources = { self, NULL };
+
+      self->done = FALSE;
+      replica_link_fetch_async (self->link, "/v1/sources", NULL, NULL, 0, NULL, fetched_cb, &sources);
+      while (!self->done)
+        ctl_iterate ();
+      body = sources.body;
+      if (body == NULL && !await_retry (self, since_us, error))
+        return FALSE;
+    }
+  self->batcher = ctl_batcher_new (body, self->source, self->csv, error);
+  return self->batcher != NULL;
+}
+
+/* ---- requests ---- */
+
+/* The chunk as it goes out. */
+static GBytes *
+make_body (Publish *self, GError **error)
 {
   g_autoptr (GByteArray) whole = g_byte_array_new ();
-  g_autoptr (GBytes) body = NULL;
-  gint64 since_us = g_get_monotonic_time ();
-  guint64 accepted_before = self->accepted;
+  g_autoptr (GError) wrong = NULL;
+  GBytes *body;
+  const char *field;
+  guint64 line;
 
   if (self->header != NULL)
     g_byte_array_append (whole, (const guint8 *) self->header, (guint) strlen (self->header));
   g_byte_array_append (whole, self->chunk->data, self->chunk->len);
-  body = g_byte_array_free_to_bytes (g_steal_pointer (&whole));
+  if (!self->binary)
+    return g_byte_array_free_to_bytes (g_steal_pointer (&whole));
+  body = ctl_batcher_make (self->batcher, (const char *) whole->data, whole->len, self->producer, self->number, &line, &field, &wrong);
+  if (body == NULL && line > 0)
+    g_propagate_error (error, new_line_error (self, line, field, wrong->message));
+  else if (body == NULL)
+    g_propagate_error (error, g_steal_pointer (&wrong));
+  return body;
+}
+
+static void
+send (Publish *self, GBytes *body)
+{
+  if (self->binary)
+    replica_link_publish_bytes_async (self->link, body, NULL, published_cb, self);
+  else
+    replica_link_publish_numbered_async (self->link, self->source, body, self->csv ? "text/csv" : "application/x-ndjson", self->producer, self->number,
+                                         NULL, published_cb, self);
+}
+
+/* Sends the chunk, even an empty one, until it is taken. */
+static gboolean
+publish_request (Publish *self, GError **error)
+{
+  g_autoptr (GBytes) body = make_body (self, error);
+  gint64 since_us = g_get_monotonic_time ();
+  guint64 accepted_before = self->accepted;
+
+  if (body == NULL)
+    return FALSE;
   for (;;)
     {
       self->done = FALSE;
-      replica_link_publish_numbered_async (self->link, self->source, body, self->csv ? "text/csv" : "application/x-ndjson",
-                                           self->producer, self->number, NULL, published_cb, self);
+      send (self, body);
       while (!self->done)
         ctl_iterate ();
       if (self->published)
@@ -114,13 +236,8 @@ publish_request (Publish *self, GError **error)
           self->has_asked = TRUE;
           break;
         }
-      if (!may_retry (self, since_us))
-        {
-          g_propagate_error (error, g_steal_pointer (&self->error));
-          return FALSE;
-        }
-      g_clear_error (&self->error);
-      g_usleep ((self->retry_ms > 0 ? self->retry_ms : RETRY_DEFAULT_MS) * 1000ul);
+      if (!await_retry (self, since_us, error))
+        return FALSE;
     }
   if (self->accepted > accepted_before)
     self->number++;
@@ -201,6 +318,12 @@ publish_all (Publish *self, int fd, GError **error)
 {
   g_autoptr (CtlLines) lines = ctl_lines_new (fd, self->csv);
 
+  if (self->binary)
+    {
+      replica_link_start (self->link);
+      if (!learn_fields (self, error))
+        return FALSE;
+    }
   for (;;)
     {
       const char *record;
@@ -292,6 +415,8 @@ ctl_publish (const char *server, int argc, char **argv)
     { "time", 0, 0, G_OPTION_ARG_STRING, &time_field, "The field that has an event's time", "FIELD" },
     { "batch", 0, 0, G_OPTION_ARG_INT64, &self.batch,
       "At most N lines in a request (default: what 1 MiB holds)", "N" },
+    { "binary", 0, 0, G_OPTION_ARG_NONE, &self.binary,
+      "Read the lines here, and send them as batches over a WebSocket: less work for the server", NULL },
     { "retry", 0, 0, G_OPTION_ARG_INT, &self.retry_s,
       "Send a request again for S seconds while the server is away or cannot take it (0)", "S" },
     { NULL },
@@ -356,6 +481,9 @@ ctl_publish (const char *server, int argc, char **argv)
               self.sequence);
       good = ctl_flush () == CTL_OK;
     }
+  g_clear_pointer (&self.batcher, ctl_batcher_free);
+  if (self.link != NULL)
+    replica_link_stop (self.link);
   g_clear_object (&self.link);
   g_byte_array_unref (self.chunk);
   g_free (self.header);

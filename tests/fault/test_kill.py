@@ -76,11 +76,18 @@ class Kill(unittest.TestCase):
 
     def test_publish_tool(self):
         """synopticctl publish --retry: the server is killed and started again while a file goes out, and each of its lines counts once."""
+        self.publish_while_killed()
+
+    def test_publish_tool_binary(self):
+        """The same over a WebSocket, which has to be made anew each time."""
+        self.publish_while_killed("--binary")
+
+    def publish_while_killed(self, *options):
         n, chance = 20000, random.Random(SEED)
         lines = "".join(f'{{"who":"tool","i":{i},"amount":0.01}}\n' for i in range(n))
         with Silo(CATALOG) as silo:
             silo.listen = f"127.0.0.1:{silo.port}"
-            tool = subprocess.Popen([program("synopticctl", "SYNOPTICCTL"), "--server", silo.url, "publish", "orders", "--batch", "20", "--retry", "60"],
+            tool = subprocess.Popen([program("synopticctl", "SYNOPTICCTL"), "--server", silo.url, "publish", "orders", "--batch", "20", "--retry", "60", *options],
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             said = []
             reader = threading.Thread(target=lambda: said.append(tool.communicate(lines)[0]), daemon=True)

@@ -417,6 +417,46 @@ class Publishing(Cli):
             self.assertEqual(silo.rows("big"), [])
 
 
+class PublishingBinary(Publishing):
+    """The same with --binary: a batch is what its lines are, and what is wrong with them is said in the same words."""
+
+    def command(self, *arguments, server=None):
+        return super().command(*arguments, *(["--binary"] if arguments[0] == "publish" else []), server=server)
+
+    def test_fields(self):
+        """Every type, units, names that fields have in text only, nulls, and what is nearly right: as by HTTP, to the byte of the answer."""
+        fields = {"s": "string", "i": "int64", "d": "double", "c": "decimal(4)", "b": "bool", "t": "timestamp",
+                  "at": {"type": "timestamp", "unit": "ms", "epoch": "2020-01-01T00:00:00Z", "column": "at_ms"},
+                  "ns": {"type": "timestamp", "unit": "ns"}, "odd": {"type": "string", "column": "a \"b\""}}
+        catalog = {"sources": [{"name": name, "kind": "http", "fields": fields} for name in ("text", "batch")],
+                   "projections": [{"name": f"p/{name}", "from": name, "key": ["i"], "min_interval_ms": 10,
+                                    "columns": {field: f"last({field})" for field in fields if field != "i"}} for name in ("text", "batch")]}
+        lines = [{"i": 1, "s": "é\n\"", "d": 1.5e-7, "c": 12345678901234.5678, "b": True, "t": "2024-05-01T14:30:00.123456789+02:00", "at_ms": 86400001,
+                  "ns": 1714564800123456789, "a \"b\"": "x"},
+                 {"i": 2}, {"i": 3, "s": "", "d": -0.0, "c": -1, "b": False, "t": None, "at_ms": -1, "ns": 0}, {"i": -(1 << 63), "a \"b\"": ""}]
+        good = "".join(json.dumps(line) + "\n" for line in lines).replace("12345678901234.568", "12345678901234.5678")
+        table = 'i,"a ""b""",at_ms,c,b\n1,"x, ""y""\nz",5,0.5,true\n2,"",,,\n3,,,1e2,false\n'
+        with Silo(catalog) as silo:
+            listed = {source["name"]: source["fields"] for source in silo.get("/v1/sources").json["sources"]}["batch"]
+            self.assertEqual(listed[6:], [{"name": "at", "type": "timestamp", "column": "at_ms", "unit": "ms", "epoch": "2020-01-01T00:00:00Z"},
+                                          {"name": "ns", "type": "timestamp", "unit": "ns"}, {"name": "odd", "type": "string", "column": 'a "b"'}])
+            for form, text in (("ndjson", good), ("csv", table)):
+                done = self.run_ctl("publish", "batch", "-f", form, server=silo.url, data=text.encode())
+                self.assertEqual(silo.publish("text", text, f"text/{form}" if form == "csv" else "application/x-ndjson").status, 200, done)
+                here, there = (silo.wait_for(f"p/{name}", lambda rows: len(rows) == 4) for name in ("text", "batch"))
+                self.assertEqual(there, here)
+                self.assertEqual([silo.get(f"/v1/projections/p/{name}?sort=i", {"Accept": "text/csv"}).text for name in ("batch",)],
+                                 [silo.get("/v1/projections/p/text?sort=i", {"Accept": "text/csv"}).text])
+            for text in ('{"at":1}', '{"t":1}', '{"at_ms":"2024-05-01T00:00:00Z"}', '{"c":1.23456}', '{"i":9223372036854775808}', '{"b":1}', '{"s":"\\ud800"}',
+                         '{"i":1,"i":2}', '{"d":1e999}', '{"i":[1]}', '{"i":1', '{"s":"' + "x" * 65537 + '"}'):
+                with self.subTest(text[:40]):
+                    wrong = silo.publish("text", text + "\n").json["error"]["message"].replace('"text"', '"batch"')
+                    done = self.run_ctl("publish", "batch", server=silo.url, data=text.encode(), status=1)
+                    self.assertIn(wrong, done.stderr.decode())
+                    self.assertTrue(done.stderr.startswith(b"synopticctl: stdin:1: "), done.stderr)
+            self.assertGreaterEqual(silo.metric("synoptic_websocket_publishes_total"), 2)
+
+
 class Usage(Cli):
     VERBS = ("get", "watch", "publish", "projections", "screens", "status")
 
@@ -431,7 +471,7 @@ class Usage(Cli):
                 self.assertIn("--server", help_text)
                 self.assertIn("--format", help_text)
         self.assertIn("--count", self.run_ctl("watch", "--help").stdout.decode())
-        for option in ("--speed", "--time", "--batch"):
+        for option in ("--speed", "--time", "--batch", "--retry", "--binary"):
             self.assertIn(option, self.run_ctl("publish", "--help").stdout.decode())
         self.assertRegex(self.run_ctl("--version").stdout, rb"^synopticctl \d+\.\d+\.\d+\n$")
 

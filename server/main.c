@@ -26,6 +26,7 @@
 #include "syn-source.h"
 #include "syn-sqlite-store.h"
 #include "syn-stretch.h"
+#include "syn-tls-server.h"
 #include "syn-upstream.h"
 #include "syn-trim.h"
 
@@ -39,6 +40,7 @@ typedef struct {
   char *data_dir;
   char *listen;
   char *upstream; /* (owned) (nullable) */
+  char *tls_cert, *tls_key; /* (owned) (nullable) */
   SynRetainOptions retain;
   int n_lanes;
   int max_stretch;
@@ -52,6 +54,7 @@ typedef struct {
   GMainLoop *loop;
   SynSilo *silo;
   SynFront *front;
+  const Options *options;
   Stage stage;
 } Daemon;
 
@@ -84,6 +87,9 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     { "upstream", 'u', 0, G_OPTION_ARG_STRING, &options->upstream,
       "Serve what another silo serves, instead of a catalog", "URL" },
     { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
+    { "tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &options->tls_cert,
+      "Speak TLS, and show this certificate (PEM, with its chain); SIGHUP reads it and its key again", "FILE" },
+    { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &options->tls_key, "The key of that certificate (PEM)", "FILE" },
     { "lanes", 0, 0, G_OPTION_ARG_INT, &options->n_lanes, "Threads (one per core)", "N" },
     { "max-stretch", 0, 0, G_OPTION_ARG_INT, &options->max_stretch,
       "How many times longer a busy lane may make the intervals of snapshots: 8, 4, 2, or 1: never (8)", "N" },
@@ -118,6 +124,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     return usage_error (error, "--lanes takes a number from 1 to 256");
   if (options->max_stretch < 1 || options->max_stretch > SYN_STRETCH_MAX || (options->max_stretch & (options->max_stretch - 1)) != 0)
     return usage_error (error, "--max-stretch takes 1, 2, 4 or 8");
+  if ((options->tls_cert == NULL) != (options->tls_key == NULL))
+    return usage_error (error, "--tls-cert and --tls-key go together");
   if (!options->check && options->upstream == NULL && options->data_dir == NULL)
     return usage_error (error, "no data folder: give --data DIR");
   g_ptr_array_add (options->catalogs, NULL);
@@ -128,6 +136,8 @@ static void
 clear_options (Options *options)
 {
   g_free (options->upstream);
+  g_free (options->tls_cert);
+  g_free (options->tls_key);
   g_free (options->retain.age);
   g_ptr_array_unref (options->catalogs);
   g_strfreev (options->modules);
@@ -184,6 +194,39 @@ raise_descriptor_limit (void)
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
     g_message ("the limit of open descriptors stays as it is: %s", g_strerror (errno));
+}
+
+/* ---- TLS ---- */
+
+static SynTlsServer *
+load_tls (const Options *options, GError **error)
+{
+  SynTlsServer *tls = syn_tls_server_new (options->tls_cert, options->tls_key, error);
+  gint64 now_s = g_get_real_time () / G_USEC_PER_SEC;
+
+  if (tls != NULL && syn_tls_server_get_not_after_s (tls) < now_s)
+    g_warning ("%s: the certificate has expired: clients will not take it", options->tls_cert);
+  else if (tls != NULL && syn_tls_server_get_not_before_s (tls) > now_s)
+    g_warning ("%s: the certificate is not valid yet: clients will not take it", options->tls_cert);
+  return tls;
+}
+
+/* A pair that is no good changes nothing: the one before is better than none. */
+static gboolean
+reload_tls (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SynTlsServer) tls = load_tls (daemon->options, &error);
+
+  if (tls == NULL)
+    {
+      g_warning ("the certificate is still the one before: %s", error->message);
+      return G_SOURCE_CONTINUE;
+    }
+  syn_front_set_tls (daemon->front, tls);
+  g_message ("%s: the certificate was read again; connections that come get it", daemon->options->tls_cert);
+  return G_SOURCE_CONTINUE;
 }
 
 /* ---- the end ---- */
@@ -270,10 +313,13 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
   SynSiloOptions silo_options = { .n_lanes = (guint) MAX (options->n_lanes, 0), .data_dir = options->data_dir };
   g_autoptr (SynSilo) silo = syn_silo_new (&silo_options, error);
   g_autoptr (SynTrim) memory = NULL;
+  g_autoptr (SynTlsServer) tls = NULL;
   g_autofree char *authority = NULL;
-  guint term, interrupt;
+  guint term, interrupt, hang_up = 0;
 
   if (silo == NULL)
+    return EXIT_FAILURE;
+  if (options->tls_cert != NULL && (tls = load_tls (options, error)) == NULL)
     return EXIT_FAILURE;
   daemon->silo = silo;
   syn_stretch_max = (guint) options->max_stretch;
@@ -284,7 +330,7 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
   if (!syn_silo_start (silo, g_main_context_default (), error))
     return EXIT_FAILURE;
   memory = syn_trim_new (silo);
-  daemon->front = syn_front_new (silo, catalog, options->listen != NULL ? options->listen : "127.0.0.1:7878", &authority, error);
+  daemon->front = syn_front_new (silo, catalog, options->listen != NULL ? options->listen : "127.0.0.1:7878", tls, &authority, error);
   if (daemon->front == NULL)
     return EXIT_FAILURE;
   if (options->upstream != NULL)
@@ -292,13 +338,17 @@ serve (Daemon *daemon, const Options *options, SynModules *modules, SynCatalog *
 
   term = g_unix_signal_add (SIGTERM, signal_cb, daemon);
   interrupt = g_unix_signal_add (SIGINT, signal_cb, daemon);
-  printf ("listening on http://%s\n", authority);
+  if (tls != NULL)
+    hang_up = g_unix_signal_add (SIGHUP, reload_tls, daemon);
+  printf ("listening on %s://%s\n", tls != NULL ? "https" : "http", authority);
   fflush (stdout);
   syn_front_set_ready (daemon->front, TRUE);
   g_main_loop_run (daemon->loop);
 
   g_source_remove (term);
   g_source_remove (interrupt);
+  if (hang_up != 0)
+    g_source_remove (hang_up);
   syn_front_free (daemon->front);
   return EXIT_SUCCESS;
 }
@@ -328,7 +378,7 @@ run (Options *options, int argc, char **argv, GError **error)
   g_autoptr (SynModules) modules = syn_modules_new (); /* outlives the catalog and the silo */
   g_autoptr (SynCatalog) catalog = NULL;
   g_autoptr (GMainLoop) loop = NULL;
-  Daemon daemon = { .stage = SERVING };
+  Daemon daemon = { .stage = SERVING, .options = options };
 
   if (!parse_options (options, &argc, &argv, error))
     return EXIT_USAGE;

@@ -26,6 +26,7 @@ typedef enum
 typedef struct
 {
   const char *kind; /* static: "websocket", "http" */
+  const char *tls;  /* static (nullable): its version */
   guint lane;       /* its index; the front's is the number of the others */
   gint64 age_ms, idle_ms;
   guint views, polls_waiting;

@@ -13,14 +13,15 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "syn-http-private.h"
 #include "syn-plain-private.h"
+#include "syn-socket.h"
 #include "syn-ws-lane.h"
 
 #define EVENTS_PER_TURN 64
 #define READ_BYTES (16u << 10)
+
+G_STATIC_ASSERT (READ_BYTES >= SYN_TLS_RECORD_BYTES);
 
 /* One that has not asked yet. */
 typedef struct _Newcomer Newcomer;
@@ -32,6 +33,7 @@ struct _Newcomer
   char *head; /* (owned) (nullable): what has come of it */
   gsize head_bytes;
   int fd;
+  SynTls *tls; /* (owned) (nullable) */
 };
 
 struct _SynDoor
@@ -53,7 +55,7 @@ next_lane (SynHttp *http)
 }
 
 static void
-upgrade (SynDoor *self, int fd, const SynPlainRequest *request, const char *rest, gsize rest_bytes)
+upgrade (SynDoor *self, int fd, SynTls *tls, const SynPlainRequest *request, const char *rest, gsize rest_bytes)
 {
   SynHttp *http = self->http;
   char agent[SYN_PLAIN_VALUE_MAX + 1];
@@ -61,11 +63,11 @@ upgrade (SynDoor *self, int fd, const SynPlainRequest *request, const char *rest
 
   syn_metric_add (http->lane, http->requests, 1);
   /* Nothing was sent to it yet: its socket has room, or it is broken. */
-  if (send (fd, head->str, head->len, MSG_NOSIGNAL | MSG_DONTWAIT) == (gssize) head->len)
-    syn_ws_lane_give (next_lane (http), fd, rest_bytes > 0 ? g_bytes_new (rest, rest_bytes) : NULL,
+  if (syn_socket_send (fd, tls, head->str, head->len) == (gssize) head->len)
+    syn_ws_lane_give (next_lane (http), fd, tls, rest_bytes > 0 ? g_bytes_new (rest, rest_bytes) : NULL,
                       syn_plain_span_to_text (request->agent, agent), http->uploads);
   else
-    close (fd);
+    syn_socket_close (fd, tls);
   g_string_free (head, TRUE);
 }
 
@@ -83,26 +85,26 @@ judge (SynDoor *self, const char *data, gsize length, SynPlainRequest *request)
   return kind;
 }
 
-/* Takes @fd. The answer may be given before this returns. */
+/* Takes @fd and @tls. The answer may be given before this returns. */
 static void
-send_on (SynDoor *self, int fd, SynPlainKind kind, const SynPlainRequest *request, const char *data, gsize length)
+send_on (SynDoor *self, int fd, SynTls *tls, SynPlainKind kind, const SynPlainRequest *request, const char *data, gsize length)
 {
   if (kind == SYN_PLAIN_POLL)
-    syn_plain_lane_give (next_lane (self->http), fd, g_bytes_new (data, length), self->exit);
+    syn_plain_lane_give (next_lane (self->http), fd, tls, g_bytes_new (data, length), self->exit);
   else if (kind == SYN_PLAIN_UPGRADE)
-    upgrade (self, fd, request, data + request->length, length - request->length);
+    upgrade (self, fd, tls, request, data + request->length, length - request->length);
   else
     {
       g_autoptr (GBytes) first = g_bytes_new (data, length);
 
-      syn_http_adopt (self->http, fd, first);
+      syn_http_adopt (self->http, fd, tls, first);
     }
 }
 
 static void
-adopt_from_lane (int fd, GBytes *first, gpointer user_data)
+adopt_from_lane (int fd, SynTls *tls, GBytes *first, gpointer user_data)
 {
-  syn_http_adopt (((SynDoor *) user_data)->http, fd, first);
+  syn_http_adopt (((SynDoor *) user_data)->http, fd, tls, first);
 }
 
 /* ---- those who have not asked ---- */
@@ -124,7 +126,7 @@ newcomer_free (Newcomer *self)
 static void
 newcomer_drop (Newcomer *self)
 {
-  close (self->fd); /* which takes it out of the epoll set */
+  syn_socket_close (self->fd, self->tls); /* which takes it out of the epoll set */
   newcomer_free (self);
 }
 
@@ -144,10 +146,11 @@ newcomer_read (Newcomer *self)
   gssize n;
   gsize length;
   int fd = self->fd;
+  SynTls *tls = self->tls;
 
   if (self->head_bytes > 0)
     memcpy (buffer, self->head, self->head_bytes);
-  n = recv (fd, buffer + self->head_bytes, READ_BYTES, MSG_DONTWAIT);
+  n = syn_socket_recv (fd, tls, buffer + self->head_bytes, READ_BYTES);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n <= 0)
@@ -166,33 +169,34 @@ newcomer_read (Newcomer *self)
     }
   epoll_ctl (door->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
   newcomer_free (self); /* before it may be counted elsewhere */
-  send_on (door, fd, kind, &request, buffer, length);
+  send_on (door, fd, tls, kind, &request, buffer, length);
 }
 
 void
-syn_door_take (SynDoor *self, int fd)
+syn_door_take (SynDoor *self, int fd, SynTls *tls)
 {
   SynHttp *http = self->http;
   char buffer[READ_BYTES];
-  gssize n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
+  gssize n = syn_socket_recv (fd, tls, buffer, sizeof buffer);
   SynPlainRequest request;
   SynPlainKind kind;
   Newcomer *newcomer;
 
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
     {
-      close (fd);
+      syn_socket_close (fd, tls);
       return;
     }
   kind = n > 0 ? judge (self, buffer, (gsize) n, &request) : SYN_PLAIN_MORE;
   if (kind != SYN_PLAIN_MORE)
     {
-      send_on (self, fd, kind, &request, buffer, (gsize) n);
+      send_on (self, fd, tls, kind, &request, buffer, (gsize) n);
       return;
     }
   newcomer = g_new0 (Newcomer, 1);
   newcomer->door = self;
   newcomer->fd = fd;
+  newcomer->tls = tls;
   newcomer->head_bytes = (gsize) MAX (n, 0);
   newcomer->head = n > 0 ? g_memdup2 (buffer, (gsize) n) : NULL;
   newcomer->next = self->newcomers;

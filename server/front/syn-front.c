@@ -50,7 +50,8 @@ accepted (int fd, gpointer user_data)
  * syn_front_new:
  * @silo: started
  * @listen: see syn_listen_address_parse()
- * @authority: (out): what to put behind `http://`
+ * @tls: (transfer none) (nullable): what to show; then connections must be TLS
+ * @authority: (out): what to put behind `http://`, or with @tls behind `https://`
  *
  * Listens from now on. The context of the front's lane is the thread's default context until
  * syn_front_free().
@@ -59,7 +60,7 @@ accepted (int fd, gpointer user_data)
  * it cannot be had
  */
 SynFront *
-syn_front_new (SynSilo *silo, SynCatalog *catalog, const char *listen, char **authority, GError **error)
+syn_front_new (SynSilo *silo, SynCatalog *catalog, const char *listen, SynTlsServer *tls, char **authority, GError **error)
 {
   g_auto (SynListenAddress) address = { 0 };
   SynFront *self;
@@ -71,6 +72,8 @@ syn_front_new (SynSilo *silo, SynCatalog *catalog, const char *listen, char **au
   self->silo = silo;
   self->lane = syn_silo_get_front_lane (silo);
   self->http = syn_http_new (silo, catalog, error);
+  if (self->http != NULL && tls != NULL)
+    syn_http_set_tls (self->http, tls);
   if (self->http != NULL)
     self->listener =
         syn_listener_new (syn_lane_get_context (self->lane), &address, accepted, self, authority, error);
@@ -80,6 +83,18 @@ syn_front_new (SynSilo *silo, SynCatalog *catalog, const char *listen, char **au
       return NULL;
     }
   return self;
+}
+
+void
+syn_front_set_tls (SynFront *self, SynTlsServer *tls)
+{
+  syn_http_set_tls (self->http, tls);
+}
+
+void
+syn_front_step_tls (SynFront *self, gint64 now_ms)
+{
+  syn_http_step_tls (self->http, now_ms);
 }
 
 void

@@ -117,6 +117,10 @@ append_entry (GString *json, const SynConnEntry *entry, guint n_lanes, gint64 re
     g_string_append_printf (json, "\"%u\"", entry->lane);
   else
     g_string_append (json, "\"front\"");
+  if (entry->tls != NULL)
+    g_string_append_printf (json, ",\"tls\":\"%s\"", entry->tls);
+  else
+    g_string_append (json, ",\"tls\":null");
   g_string_append (json, ",\"user_agent\":");
   if (entry->agent[0] != '\0')
     syn_json_append_string (json, entry->agent);

@@ -13,9 +13,8 @@
 #include <glib-unix.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "syn-limits.h"
+#include "syn-socket.h"
 
 #define EVENTS_PER_TURN 64
 #define LINGER_MS 2000
@@ -129,17 +128,18 @@ linger_read (Linger *self)
 }
 
 void
-syn_http_conns_linger (SynHttpConns *self, int fd, const char *answer, gsize length)
+syn_http_conns_linger (SynHttpConns *self, int fd, SynTls *tls, const char *answer, gsize length)
 {
   Linger *linger;
   struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP };
 
-  if (send (fd, answer, length, MSG_NOSIGNAL | MSG_DONTWAIT) != (gssize) length)
+  if (syn_socket_send (fd, tls, answer, length) != (gssize) length)
     {
-      close (fd);
+      syn_socket_close (fd, tls);
       return;
     }
-  shutdown (fd, SHUT_WR);
+  syn_socket_end (fd, tls);
+  g_clear_pointer (&tls, syn_tls_free); /* what comes is dropped as it comes */
   linger = g_new0 (Linger, 1);
   linger->watched.lingers = TRUE;
   linger->set = self;
@@ -205,7 +205,7 @@ conn_gone (gpointer user_data)
 }
 
 void
-syn_http_refuse (int fd)
+syn_http_refuse (int fd, SynTls *tls)
 {
   static const char answer[] =
       "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
@@ -213,27 +213,30 @@ syn_http_refuse (int fd)
 
   /* The request has often come already: read, so that closing does not reset the answer away. Not more than a
    * head may have: who goes on sending is not read for as long as it does. */
-  if (send (fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0 && shutdown (fd, SHUT_WR) == 0)
-    for (guint i = 0; i < REFUSE_READS && recv (fd, buffer, sizeof buffer, MSG_DONTWAIT) == sizeof buffer; i++)
-      ;
-  close (fd);
+  if (syn_socket_send (fd, tls, answer, sizeof answer - 1) > 0)
+    {
+      syn_socket_end (fd, tls);
+      for (guint i = 0; i < REFUSE_READS && recv (fd, buffer, sizeof buffer, MSG_DONTWAIT) == sizeof buffer; i++)
+        ;
+    }
+  syn_socket_close (fd, tls);
 }
 
 SynHttpStream *
-syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote)
+syn_http_conns_add (SynHttpConns *self, int fd, SynTls *tls, GSocketAddress *remote)
 {
   struct epoll_event event = { .events = EPOLLRDHUP | EPOLLET };
   SynHttpConn *conn;
 
   if (self->n_conns + self->n_lingering >= self->max_conns)
     {
-      syn_http_refuse (fd);
+      syn_http_refuse (fd, tls);
       return NULL;
     }
   conn = g_new0 (SynHttpConn, 1);
   conn->set = self;
   conn->began_ms = syn_lane_now_ms (self->lane);
-  conn->stream = syn_http_stream_new (fd);
+  conn->stream = syn_http_stream_new (fd, tls);
   conn->remote = g_object_ref (remote);
   g_object_set_qdata (G_OBJECT (remote), conn_quark (), conn);
   conn->next = self->conns;
@@ -341,9 +344,10 @@ syn_http_conns_free (SynHttpConns *self)
     linger_free (self->lingering);
   while (self->conns != NULL)
     {
-      int fd = syn_http_stream_take_fd (self->conns->stream); /* frees the first */
+      SynTls *tls;
+      int fd = syn_http_stream_take_fd (self->conns->stream, &tls); /* frees the first */
 
-      close (fd);
+      syn_socket_close (fd, tls);
     }
   g_source_destroy (self->source);
   g_source_unref (self->source);
@@ -374,6 +378,7 @@ syn_http_conns_list (SynHttpConns *self, SynConnTop *top)
         .snapshots = -1,
         .sent_bytes = -1,
         .polls_waiting = conn->leave != NULL,
+        .tls = syn_http_stream_get_tls (conn->stream) != NULL ? syn_tls_get_version (syn_http_stream_get_tls (conn->stream)) : NULL,
       };
 
       if (!syn_conn_top_wants (top, &entry))

@@ -34,11 +34,11 @@ guint syn_http_conns_count (SynHttpConns *self);
 /* Instead of SYN_MAX_HTTP_CONNECTIONS: for tests. */
 void syn_http_conns_set_max (SynHttpConns *self, guint max);
 
-/* Takes @fd. The stream is for soup_server_accept_iostream(), with @remote, by which syn_http_conn_of() finds
+/* Takes @fd and @tls (nullable). The stream is for soup_server_accept_iostream(), with @remote, by which syn_http_conn_of() finds
  * the connection. NULL, and @fd is closed after a 503, when as many as may be are there. */
-SynHttpStream *syn_http_conns_add (SynHttpConns *self, int fd, GSocketAddress *remote);
-/* Takes @fd, and closes it after a 503. */
-void syn_http_refuse (int fd);
+SynHttpStream *syn_http_conns_add (SynHttpConns *self, int fd, SynTls *tls, GSocketAddress *remote);
+/* Takes @fd and @tls (nullable), and closes them after a 503. */
+void syn_http_refuse (int fd, SynTls *tls);
 /* (nullable): NULL once the connection is gone. */
 SynHttpConn *syn_http_conn_of (SoupServerMessage *msg);
 void syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase);
@@ -51,8 +51,8 @@ void syn_http_conn_watch (SynHttpConn *self, SynHttpLeaveFunc func, gpointer use
 void syn_http_conns_list (SynHttpConns *self, SynConnTop *top);
 /* Ends the connections that are between requests: when the front drains. */
 void syn_http_conns_abort_idle (SynHttpConns *self);
-/* Takes @fd; sends @answer, then reads and drops what comes until the client closes (or too much, or too
+/* Takes @fd and @tls (nullable); sends @answer, then reads and drops what comes until the client closes (or too much, or too
  * long), so that the answer is not lost to a reset. */
-void syn_http_conns_linger (SynHttpConns *self, int fd, const char *answer, gsize length);
+void syn_http_conns_linger (SynHttpConns *self, int fd, SynTls *tls, const char *answer, gsize length);
 
 G_END_DECLS

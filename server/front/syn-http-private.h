@@ -12,6 +12,7 @@
 #include "syn-journal.h"
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "syn-tls-gate.h"
 #include "syn-uploads.h"
 
 /* What the handlers of the resources share. Front lane. */
@@ -31,6 +32,8 @@ struct _SynHttp
   int keep_alive_fd;   /* the far end of the listener that libsoup believes in */
   SynHttpConns *conns; /* (owned) */
   SynDoor *door;       /* (owned) */
+  SynTlsServer *tls;   /* (owned) (nullable): NULL: connections are plain */
+  SynTlsGate *gate;    /* (owned) (nullable): likewise */
   SynHttpRequest *parked;
   SynUploads *uploads; /* (owned) */
   guint max_web_sockets;
@@ -75,10 +78,18 @@ void syn_http_edge_append_status (SynHttp *http, GString *json);
 /* The edge's numbers into the front lane's metrics. */
 void syn_http_edge_note_metrics (SynHttp *http);
 gboolean syn_http_edge_was_reached (SynHttp *http);
+
+/* ---- TLS (syn-http-tls.c) ---- */
+
+void syn_http_register_tls_metrics (void);
+/* Takes @fd, which has not said anything. */
+void syn_http_take_to_gate (SynHttp *self, int fd);
+/* `"tls":{…},` */
+void syn_http_append_tls_status (SynHttp *http, GString *json);
 /* ---- connections ---- */
 
-/* Takes @fd, a connection whose client sent @first already: from now on it is libsoup's. */
-void syn_http_adopt (SynHttp *self, int fd, GBytes *first);
+/* Takes @fd and @tls (nullable), a connection whose client sent @first already: from now on it is libsoup's. */
+void syn_http_adopt (SynHttp *self, int fd, SynTls *tls, GBytes *first);
 
 /* ---- answers ---- */
 

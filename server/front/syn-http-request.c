@@ -92,6 +92,7 @@ syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *m
   g_autoptr (GBytes) body = syn_http_error_body (code, message, NULL);
   g_autoptr (GString) answer = g_string_new (NULL);
   g_autoptr (GIOStream) stolen = NULL;
+  SynTls *tls;
   gsize length;
   int fd;
 
@@ -108,9 +109,9 @@ syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *m
   g_string_append_len (answer, g_bytes_get_data (body, &length), (gssize) g_bytes_get_size (body));
 
   syn_metric_add (http->lane, http->failures, 1);
-  fd = syn_http_stream_take_fd (syn_http_conn_get_stream (conn)); /* @conn is freed */
+  fd = syn_http_stream_take_fd (syn_http_conn_get_stream (conn), &tls); /* @conn is freed */
   stolen = soup_server_message_steal_connection (msg);
-  syn_http_conns_linger (http->conns, fd, answer->str, answer->len);
+  syn_http_conns_linger (http->conns, fd, tls, answer->str, answer->len);
 }
 
 void

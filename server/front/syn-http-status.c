@@ -187,6 +187,7 @@ append_silo (GString *json, Report *self)
                           (double) (g_get_real_time () - syn_silo_get_started_us (silo)) / G_USEC_PER_SEC,
                           self->request.http->ready ? "true" : "false");
   syn_http_edge_append_status (self->request.http, json);
+  syn_http_append_tls_status (self->request.http, json);
   if (self->request.http->edge == NULL) /* an edge has none of its own */
     g_string_append_printf (json, "\"projections\":%u,\"screens\":%u,",
                             syn_catalog_get_n_projections (self->catalog),

@@ -17,8 +17,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "syn-socket.h"
 
 /* The two directions: thin, and pointing back. The GIOStream owns both. */
 #define SYN_TYPE_HTTP_INPUT (syn_http_input_get_type ())
@@ -42,6 +41,7 @@ struct _SynHttpStream
 {
   GIOStream parent_instance;
   int fd;
+  SynTls *tls;           /* (owned) (nullable) */
   guint idle : 1;
   guint ended : 1;       /* the end was told: nothing more is read */
   guint unseen : 1;      /* what is written is a refusal that libsoup words */
@@ -105,7 +105,7 @@ input_read (GPollableInputStream *pollable, void *buffer, gsize count, GError **
   if (stream->first != NULL)
     return take_first (stream, buffer, count);
   do
-    n = stream->fd >= 0 ? recv (stream->fd, buffer, count, MSG_DONTWAIT) : 0;
+    n = stream->fd >= 0 ? syn_socket_recv (stream->fd, stream->tls, buffer, count) : 0;
   while (n < 0 && errno == EINTR);
   if (n > 0)
     {
@@ -137,7 +137,7 @@ input_is_readable (GPollableInputStream *pollable)
   SynHttpStream *stream = SYN_HTTP_INPUT (pollable)->stream;
   GPollFD poll_fd = { .fd = stream != NULL ? stream->fd : -1, .events = G_IO_IN };
 
-  if (poll_fd.fd < 0 || stream->ended || stream->first != NULL)
+  if (poll_fd.fd < 0 || stream->ended || stream->first != NULL || syn_http_stream_has_pending (stream))
     return TRUE;
   return g_poll (&poll_fd, 1, 0) > 0;
 }
@@ -160,7 +160,7 @@ input_create_source (GPollableInputStream *pollable, GCancellable *cancellable)
 {
   SynHttpStream *stream = SYN_HTTP_INPUT (pollable)->stream;
 
-  return make_source (G_OBJECT (pollable), stream != NULL ? stream->fd : -1, stream == NULL || stream->ended || stream->first != NULL,
+  return make_source (G_OBJECT (pollable), stream != NULL ? stream->fd : -1, stream == NULL || stream->ended || stream->first != NULL || syn_http_stream_has_pending (stream),
                       G_IO_IN, cancellable);
 }
 
@@ -198,7 +198,7 @@ send_bytes (SynHttpStream *stream, const void *bytes, gsize count, GError **erro
   gssize n;
 
   do
-    n = send (stream->fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = syn_socket_send (stream->fd, stream->tls, bytes, count);
   while (n < 0 && errno == EINTR);
   if (n >= 0)
     stream->progress += (guint64) n;
@@ -314,10 +314,11 @@ static gboolean
 syn_http_stream_close (GIOStream *stream, GCancellable *cancellable, GError **error)
 {
   SynHttpStream *self = SYN_HTTP_STREAM (stream);
-  int fd = syn_http_stream_take_fd (self);
+  SynTls *tls;
+  int fd = syn_http_stream_take_fd (self, &tls);
 
   if (fd >= 0)
-    close (fd);
+    syn_socket_close (fd, tls);
   return TRUE;
 }
 
@@ -371,11 +372,12 @@ syn_http_stream_class_init (SynHttpStreamClass *klass)
 }
 
 SynHttpStream *
-syn_http_stream_new (int fd)
+syn_http_stream_new (int fd, SynTls *tls)
 {
   SynHttpStream *self = g_object_new (SYN_TYPE_HTTP_STREAM, NULL);
 
   self->fd = fd;
+  self->tls = tls;
   return self;
 }
 
@@ -393,7 +395,7 @@ syn_http_stream_get_fd (SynHttpStream *self)
 }
 
 int
-syn_http_stream_take_fd (SynHttpStream *self)
+syn_http_stream_take_fd (SynHttpStream *self, SynTls **tls)
 {
   int fd = self->fd;
 
@@ -401,7 +403,20 @@ syn_http_stream_take_fd (SynHttpStream *self)
   if (fd >= 0)
     tell_gone (self);
   self->fd = -1;
+  *tls = g_steal_pointer (&self->tls);
   return fd;
+}
+
+gboolean
+syn_http_stream_has_pending (SynHttpStream *self)
+{
+  return self->tls != NULL && syn_tls_has_pending (self->tls);
+}
+
+SynTls *
+syn_http_stream_get_tls (SynHttpStream *self)
+{
+  return self->tls;
 }
 
 void

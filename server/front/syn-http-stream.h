@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gio/gio.h>
+#include "syn-tls.h"
 
 /* A connected socket as the GIOStream that a SoupServer reads from and writes to. On the front lane only. */
 
@@ -10,14 +11,17 @@ G_BEGIN_DECLS
 #define SYN_TYPE_HTTP_STREAM (syn_http_stream_get_type ())
 G_DECLARE_FINAL_TYPE (SynHttpStream, syn_http_stream, SYN, HTTP_STREAM, GIOStream)
 
-/* Takes @fd (non-blocking). */
-SynHttpStream *syn_http_stream_new (int fd);
+/* Takes @fd (non-blocking) and @tls (nullable). */
+SynHttpStream *syn_http_stream_new (int fd, SynTls *tls);
 /* What was read of it before: given to libsoup first. */
 void syn_http_stream_set_first (SynHttpStream *self, GBytes *first);
 /* -1 once it is closed or taken. */
 int syn_http_stream_get_fd (SynHttpStream *self);
-/* Takes the descriptor out: the caller closes it. The stream is then as good as closed. */
-int syn_http_stream_take_fd (SynHttpStream *self);
+/* What was encrypted is there to be read, without the socket being readable. */
+gboolean syn_http_stream_has_pending (SynHttpStream *self);
+SynTls *syn_http_stream_get_tls (SynHttpStream *self);
+/* Takes the descriptor out, and @tls (out) (nullable): the caller closes both. The stream is then as good as closed. */
+int syn_http_stream_take_fd (SynHttpStream *self, SynTls **tls);
 /* Between requests: the end of the stream is then told to libsoup as the smallest bad request, because
  * libsoup 3.2 forgets (and leaks) a keep-alive connection whose end it meets there. */
 void syn_http_stream_set_idle (SynHttpStream *self, gboolean idle);

@@ -257,6 +257,7 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
   syn_sender_register_metrics ();
   self->edge = syn_http_edge_new (self);
   syn_plain_register_metrics ();
+  syn_http_register_tls_metrics ();
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));
   self->conns = syn_http_conns_new (self->lane);
   self->door = syn_door_new (self);
@@ -299,6 +300,8 @@ syn_http_free (SynHttp *self)
   g_clear_pointer (&self->edge, syn_http_edge_free);
   g_signal_handlers_disconnect_by_data (self->server, self);
   soup_server_disconnect (self->server);
+  g_clear_pointer (&self->gate, syn_tls_gate_free);
+  g_clear_pointer (&self->tls, syn_tls_server_unref);
   syn_door_free (self->door);
   syn_http_conns_free (self->conns);
   g_object_unref (self->server);
@@ -334,12 +337,17 @@ syn_http_take (SynHttp *self, int fd)
 {
   if (fd >= 0 && syn_plain_count (self->silo) + syn_ws_count (self->silo) >= self->max_web_sockets)
     {
-      syn_http_refuse (fd);
+      if (self->tls == NULL)
+        syn_http_refuse (fd, NULL);
+      else
+        close (fd); /* half a millisecond to say no is what there is no time for */
       fd = -1;
     }
   syn_metric_add (self->lane, fd >= 0 ? self->connections : self->refused, 1);
-  if (fd >= 0)
-    syn_door_take (self->door, fd);
+  if (fd >= 0 && self->tls != NULL)
+    syn_http_take_to_gate (self, fd);
+  else if (fd >= 0)
+    syn_door_take (self->door, fd, NULL);
 }
 
 /* What getpeername() or getsockname() says; a connection that is gone already has none, but libsoup wants one. */
@@ -368,9 +376,9 @@ get_own (int fd, struct sockaddr *address, socklen_t *length)
 }
 
 static void
-serve (SynHttp *self, int fd, GBytes *first, GSocketAddress *local, GSocketAddress *remote)
+serve (SynHttp *self, int fd, SynTls *tls, GBytes *first, GSocketAddress *local, GSocketAddress *remote)
 {
-  g_autoptr (SynHttpStream) stream = syn_http_conns_add (self->conns, fd, remote);
+  g_autoptr (SynHttpStream) stream = syn_http_conns_add (self->conns, fd, tls, remote);
 
   if (stream == NULL)
     {
@@ -383,18 +391,18 @@ serve (SynHttp *self, int fd, GBytes *first, GSocketAddress *local, GSocketAddre
 }
 
 void
-syn_http_adopt (SynHttp *self, int fd, GBytes *first)
+syn_http_adopt (SynHttp *self, int fd, SynTls *tls, GBytes *first)
 {
   g_autoptr (GSocketAddress) local = address_of (fd, get_own), remote = address_of (fd, get_peer);
 
-  serve (self, fd, first, local, remote);
+  serve (self, fd, tls, first, local, remote);
 }
 
 void
 syn_http_accept (SynHttp *self, int fd, GSocketAddress *local, GSocketAddress *remote)
 {
   syn_metric_add (self->lane, self->connections, 1);
-  serve (self, fd, NULL, local, remote);
+  serve (self, fd, NULL, NULL, local, remote);
 }
 
 void
@@ -409,6 +417,8 @@ syn_http_drain (SynHttp *self)
       if (request->end != NULL)
         request->end (request, SYN_HTTP_END_DRAIN);
     }
+  if (self->gate != NULL)
+    syn_tls_gate_drain (self->gate);
   syn_door_drain (self->door);
   syn_http_conns_abort_idle (self->conns);
 }

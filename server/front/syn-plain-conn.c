@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static void process (SynPlainConn *self, const char *data, gsize length);
 
@@ -57,7 +55,7 @@ syn_plain_conn_drop (SynPlainConn *self)
     return;
   if (self->state == SYN_PLAIN_WAITING)
     syn_waiter_withdraw (&self->waiter);
-  close (self->fd); /* which takes it out of the epoll set */
+  syn_socket_close (self->fd, g_steal_pointer (&self->tls)); /* which takes it out of the epoll set */
   bury (self);
 }
 
@@ -77,7 +75,7 @@ pass_on (SynPlainConn *self, const char *data, gsize length)
   int fd = self->fd;
 
   syn_epoll_set_remove (self->lane->set, fd);
-  syn_plain_lane_pass_on (self->lane, fd, g_bytes_new (data, length));
+  syn_plain_lane_pass_on (self->lane, fd, g_steal_pointer (&self->tls), g_bytes_new (data, length));
   bury (self);
 }
 
@@ -147,7 +145,7 @@ read_some (SynPlainConn *self)
 
   if (kept > 0)
     memcpy (scratch, self->pending, kept);
-  n = recv (self->fd, scratch + kept, SYN_PLAIN_READ_BYTES, MSG_DONTWAIT);
+  n = syn_socket_recv (self->fd, self->tls, scratch + kept, SYN_PLAIN_READ_BYTES);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n < 0 || (n == 0 && self->state != SYN_PLAIN_WAITING))
@@ -210,7 +208,7 @@ void
 syn_plain_conn_send (SynPlainConn *self, const char *head, guint head_bytes, GBytes *body)
 {
   gsize total = head_bytes + (body != NULL ? g_bytes_get_size (body) : 0);
-  gssize n = note_sent (self, syn_sender_send (self->lane->sender, self->fd, head, head_bytes, body));
+  gssize n = note_sent (self, syn_sender_send (self->lane->sender, self->fd, self->tls, head, head_bytes, body));
   gboolean was_full = self->pending_bytes >= SYN_MAX_AHEAD_BYTES;
 
   if (n < 0)
@@ -242,7 +240,7 @@ flush (SynPlainConn *self)
   SynPlainOut *out = self->out;
   struct iovec vector[2];
   int n_vector = syn_sender_rest (out->head, out->head_bytes, out->body, out->sent, vector);
-  gssize n = note_sent (self, syn_sender_send_vector (self->fd, vector, n_vector));
+  gssize n = note_sent (self, syn_sender_send_vector (self->fd, self->tls, vector, n_vector));
 
   if (n < 0)
     {
@@ -293,12 +291,13 @@ syn_plain_conn_feed (SynPlainConn *self, GBytes *first)
 }
 
 SynPlainConn *
-syn_plain_conn_new (SynPlainLane *lane, int fd)
+syn_plain_conn_new (SynPlainLane *lane, int fd, SynTls *tls)
 {
   SynPlainConn *self = g_new0 (SynPlainConn, 1);
 
   self->lane = lane;
   self->fd = fd;
+  self->tls = tls;
   self->began_ms = self->moved_ms = syn_lane_now_ms (lane->lane);
   self->state = SYN_PLAIN_READING;
   return self;

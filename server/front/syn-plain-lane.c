@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <unistd.h>
 
 SynPlainMetrics syn_plain_metrics;
 
@@ -26,6 +25,7 @@ typedef struct
   SynParcel parcel;
   SynPlainExit *exit; /* (owned) */
   int fd;
+  SynTls *tls;   /* (owned) (nullable) */
   GBytes *first; /* (owned) */
 } Departure;
 
@@ -66,22 +66,23 @@ depart (SynLane *lane, SynParcel *parcel)
   Departure *departure = (Departure *) parcel;
 
   if (departure->exit->pass != NULL)
-    departure->exit->pass (departure->fd, departure->first, departure->exit->user_data);
+    departure->exit->pass (departure->fd, departure->tls, departure->first, departure->exit->user_data);
   else
-    close (departure->fd);
+    syn_socket_close (departure->fd, departure->tls);
   syn_plain_exit_unref (departure->exit);
   g_bytes_unref (departure->first);
   g_free (departure);
 }
 
 void
-syn_plain_lane_pass_on (SynPlainLane *self, int fd, GBytes *first)
+syn_plain_lane_pass_on (SynPlainLane *self, int fd, SynTls *tls, GBytes *first)
 {
   Departure *departure = g_new0 (Departure, 1);
 
   departure->parcel.run = depart;
   departure->exit = syn_plain_exit_ref (self->exit);
   departure->fd = fd;
+  departure->tls = tls;
   departure->first = first;
   syn_lane_post (syn_silo_get_front_lane (syn_lane_get_silo (self->lane)), &departure->parcel);
 }
@@ -176,6 +177,7 @@ typedef struct
 {
   SynParcel parcel;
   int fd;
+  SynTls *tls;        /* (owned) (nullable) */
   GBytes *first;      /* (owned) */
   SynPlainExit *exit; /* (owned) */
 } Arrival;
@@ -185,7 +187,7 @@ arrive (SynLane *lane, SynParcel *parcel)
 {
   Arrival *arrival = (Arrival *) parcel;
   SynPlainLane *self = plain_lane_get (lane);
-  SynPlainConn *conn = syn_plain_conn_new (self, arrival->fd);
+  SynPlainConn *conn = syn_plain_conn_new (self, arrival->fd, arrival->tls);
 
   syn_plain_exit_unref (self->exit);
   self->exit = g_steal_pointer (&arrival->exit);
@@ -204,12 +206,13 @@ arrive (SynLane *lane, SynParcel *parcel)
 }
 
 void
-syn_plain_lane_give (SynLane *lane, int fd, GBytes *first, SynPlainExit *exit)
+syn_plain_lane_give (SynLane *lane, int fd, SynTls *tls, GBytes *first, SynPlainExit *exit)
 {
   Arrival *arrival = g_new0 (Arrival, 1);
 
   arrival->parcel.run = arrive;
   arrival->fd = fd;
+  arrival->tls = tls;
   arrival->first = first;
   arrival->exit = syn_plain_exit_ref (exit);
   syn_lane_post (lane, &arrival->parcel);
@@ -230,6 +233,7 @@ note (SynConnTop *top, SynPlainConn *conn)
     .snapshots = -1,
     .sent_bytes = -1,
     .polls_waiting = conn->state == SYN_PLAIN_WAITING,
+    .tls = conn->tls != NULL ? syn_tls_get_version (conn->tls) : NULL,
   };
 
   if (conn->out != NULL)

@@ -9,6 +9,7 @@
 #include "syn-sender.h"
 #include "syn-plain.h"
 #include "syn-plain-reader.h"
+#include "syn-socket.h"
 
 /* What syn-plain-lane.c (the set), syn-plain-conn.c (a connection's life and bytes), syn-plain-poll.c (its polls and their answers) and
  * syn-plain-head.c (how answers begin) share. Everything here is touched by the lane's thread only. */
@@ -47,6 +48,7 @@ struct _SynPlainConn
   guint32 n_polls;
   guint32 pending_bytes;
   int fd;
+  SynTls *tls;                /* (owned) (nullable) */
   gint16 wait_s;              /* of the poll's Prefer; -1: there was none */
   guint8 form;
   guint8 state;
@@ -88,6 +90,7 @@ struct _SynPlainLane
 
 #define SYN_PLAIN_READ_BYTES (16u << 10)
 #define SYN_PLAIN_SCRATCH (SYN_PLAIN_READ_BYTES + SYN_MAX_AHEAD_BYTES)
+G_STATIC_ASSERT (SYN_PLAIN_READ_BYTES >= SYN_TLS_RECORD_BYTES);
 
 typedef struct
 {
@@ -98,11 +101,11 @@ extern SynPlainMetrics syn_plain_metrics;
 /* ---- syn-plain-lane.c ---- */
 /* Marks @conn's memory for the reaper: nothing is freed while it may be on somebody's stack. */
 void syn_plain_lane_bury (SynPlainLane *self, SynPlainConn *conn);
-/* To the front lane. Takes @fd and @first. */
-void syn_plain_lane_pass_on (SynPlainLane *self, int fd, GBytes *first);
+/* To the front lane. Takes @fd, @tls and @first. */
+void syn_plain_lane_pass_on (SynPlainLane *self, int fd, SynTls *tls, GBytes *first);
 
 /* ---- syn-plain-conn.c ---- */
-SynPlainConn *syn_plain_conn_new (SynPlainLane *lane, int fd);
+SynPlainConn *syn_plain_conn_new (SynPlainLane *lane, int fd, SynTls *tls); /* takes both */
 void syn_plain_conn_feed (SynPlainConn *self, GBytes *first);
 void syn_plain_conn_event (SynPlainConn *self, guint32 events);
 /* The answer to what it asked; sends at once what the socket takes. */

@@ -18,10 +18,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "syn-limits.h"
 #include "syn-metrics.h"
+#include "syn-socket.h"
 
 #define N_SHEETS 4
 #define HEAD_ROOM 4096 /* so that the body begins with a page */
@@ -148,13 +147,12 @@ outcome (gssize n)
 }
 
 gssize
-syn_sender_send_vector (int fd, struct iovec *vector, int n_vector)
+syn_sender_send_vector (int fd, SynTls *tls, struct iovec *vector, int n_vector)
 {
-  struct msghdr message = { .msg_iov = vector, .msg_iovlen = (size_t) n_vector };
   gssize n;
 
   do
-    n = sendmsg (fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = syn_socket_sendv (fd, tls, vector, n_vector);
   while (n < 0 && errno == EINTR);
   return outcome (n);
 }
@@ -175,11 +173,11 @@ syn_sender_rest (const void *head, gsize head_bytes, GBytes *body, gsize sent, s
 }
 
 static gssize
-send_copied (int fd, const void *head, gsize head_bytes, GBytes *body)
+send_copied (int fd, SynTls *tls, const void *head, gsize head_bytes, GBytes *body)
 {
   struct iovec vector[2];
 
-  return syn_sender_send_vector (fd, vector, syn_sender_rest (head, head_bytes, body, 0, vector));
+  return syn_sender_send_vector (fd, tls, vector, syn_sender_rest (head, head_bytes, body, 0, vector));
 }
 
 static gssize
@@ -218,19 +216,19 @@ send_sheet (SynSender *self, int fd, const Sheet *sheet, const void *head, gsize
 }
 
 gssize
-syn_sender_send (SynSender *self, int fd, const void *head, gsize head_bytes, GBytes *body)
+syn_sender_send (SynSender *self, int fd, SynTls *tls, const void *head, gsize head_bytes, GBytes *body)
 {
   gsize size = body != NULL ? g_bytes_get_size (body) : 0;
   Sheet *sheet;
 
-  if (size < SYN_SEND_FILE_MIN_BYTES || size > SYN_SEND_FILE_MAX_BYTES || head_bytes > HEAD_MAX || self->no_files)
-    return send_copied (fd, head, head_bytes, body);
+  if (tls != NULL || size < SYN_SEND_FILE_MIN_BYTES || size > SYN_SEND_FILE_MAX_BYTES || head_bytes > HEAD_MAX || self->no_files)
+    return send_copied (fd, tls, head, head_bytes, body);
   sheet = find_sheet (self, body);
   sheet->used = TRUE;
   if (sheet->file < 0 && ++sheet->n_sent == SYN_SEND_FILE_AFTER)
     make_file (self, sheet, head, head_bytes);
   if (sheet->file < 0)
-    return send_copied (fd, head, head_bytes, body);
+    return send_copied (fd, tls, head, head_bytes, body);
   syn_metric_add (self->lane, file_answers, 1);
   return send_sheet (self, fd, sheet, head, head_bytes);
 }

@@ -15,13 +15,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define OUTS_PER_SEND 16
 #define READ_BYTES (32u << 10)
 
 G_STATIC_ASSERT (READ_BYTES + REPLICA_WIRE_REQUEST_MAX + 14 <= SYN_WS_SCRATCH);
+G_STATIC_ASSERT (READ_BYTES >= SYN_TLS_RECORD_BYTES);
 
 static void
 set_interest (SynWsConn *self, guint32 events)
@@ -97,7 +96,7 @@ syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes 
     return;
   if (self->out == NULL)
     {
-      n = count_sent (self, syn_sender_send (self->lane->sender, self->fd, head, head_bytes, body));
+      n = count_sent (self, syn_sender_send (self->lane->sender, self->fd, self->tls, head, head_bytes, body));
       if (n < 0)
         {
           syn_ws_conn_drop (self);
@@ -131,7 +130,7 @@ flush (SynWsConn *self)
 
       for (SynWsOut *out = self->out; out != NULL && n_outs < OUTS_PER_SEND; out = out->next, n_outs++)
         n_vector += syn_sender_rest (out->head, out->head_bytes, out->body, out->sent, vector + n_vector);
-      n = count_sent (self, syn_sender_send_vector (self->fd, vector, n_vector));
+      n = count_sent (self, syn_sender_send_vector (self->fd, self->tls, vector, n_vector));
       if (n < 0)
         {
           syn_ws_conn_drop (self);
@@ -166,7 +165,7 @@ flush (SynWsConn *self)
 static void
 await_end (SynWsConn *self)
 {
-  shutdown (self->fd, SHUT_WR);
+  syn_socket_end (self->fd, self->tls);
   set_interest (self, EPOLLIN);
   syn_lane_arm (self->lane->lane, &self->timer, SYN_WS_LINGER_MS, timed_out, self);
 }
@@ -215,7 +214,7 @@ syn_ws_conn_drop (SynWsConn *self)
   syn_ws_conn_forget_publishes (self);
   self->state = SYN_WS_CLOSED;
   syn_lane_disarm (self->lane->lane, &self->timer);
-  close (self->fd); /* which takes it out of the epoll set */
+  syn_socket_close (self->fd, g_steal_pointer (&self->tls)); /* which takes it out of the epoll set */
   self->fd = -1;
   syn_ws_lane_bury (self->lane, self);
 }
@@ -347,9 +346,10 @@ read_some (SynWsConn *self)
 
   if (self->state == SYN_WS_OPEN && kept == 0)
     room = syn_ws_reader_get_room (&self->reader, &room_bytes);
-  if (room != NULL)
+  /* Of a record all is read, also what follows the message. */
+  if (room != NULL && (self->tls == NULL || room_bytes >= SYN_TLS_RECORD_BYTES))
     {
-      n = recv (self->fd, room, room_bytes, MSG_DONTWAIT);
+      n = syn_socket_recv (self->fd, self->tls, room, room_bytes);
       self->moved_ms = syn_lane_now_ms (self->lane->lane);
       if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -366,7 +366,7 @@ read_some (SynWsConn *self)
     memcpy (scratch, self->pending, kept);
   else
     kept = 0;
-  n = recv (self->fd, scratch + kept, READ_BYTES, MSG_DONTWAIT);
+  n = syn_socket_recv (self->fd, self->tls, scratch + kept, READ_BYTES);
   self->moved_ms = syn_lane_now_ms (self->lane->lane);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
@@ -434,12 +434,13 @@ syn_ws_conn_feed (SynWsConn *self, GBytes *first)
 }
 
 SynWsConn *
-syn_ws_conn_new (SynWsLane *lane, int fd, SynUploads *uploads)
+syn_ws_conn_new (SynWsLane *lane, int fd, SynTls *tls, SynUploads *uploads)
 {
   SynWsConn *self = g_new0 (SynWsConn, 1);
 
   self->lane = lane;
   self->fd = fd;
+  self->tls = tls;
   self->began_ms = self->moved_ms = syn_lane_now_ms (lane->lane);
   self->uploads = uploads;
   self->reader.large_type = REPLICA_WIRE_PUBLISH;

@@ -110,6 +110,7 @@ typedef struct
 {
   SynParcel parcel;
   int fd;
+  SynTls *tls;         /* (owned) (nullable) */
   GBytes *first;       /* (owned) (nullable) */
   char *agent;         /* (owned) (nullable): becomes the connection's */
   SynUploads *uploads; /* (owned): likewise */
@@ -120,7 +121,7 @@ arrive (SynLane *lane, SynParcel *parcel)
 {
   Arrival *arrival = (Arrival *) parcel;
   SynWsLane *self = syn_ws_lane_get (lane);
-  SynWsConn *conn = syn_ws_conn_new (self, arrival->fd, arrival->uploads);
+  SynWsConn *conn = syn_ws_conn_new (self, arrival->fd, arrival->tls, arrival->uploads);
 
   conn->agent = g_steal_pointer (&arrival->agent);
   conn->next = self->conns;
@@ -141,12 +142,13 @@ arrive (SynLane *lane, SynParcel *parcel)
 }
 
 void
-syn_ws_lane_give (SynLane *lane, int fd, GBytes *first, const char *agent, SynUploads *uploads)
+syn_ws_lane_give (SynLane *lane, int fd, SynTls *tls, GBytes *first, const char *agent, SynUploads *uploads)
 {
   Arrival *arrival = g_new0 (Arrival, 1);
 
   arrival->parcel.run = arrive;
   arrival->fd = fd;
+  arrival->tls = tls;
   arrival->first = first;
   arrival->agent = agent != NULL ? g_strndup (agent, SYN_CONN_AGENT_MAX) : NULL;
   arrival->uploads = syn_uploads_ref (uploads);

@@ -3,6 +3,7 @@
 
 #include "syn-conn-list.h"
 #include "syn-silo.h"
+#include "syn-tls.h"
 #include "syn-uploads.h"
 
 /* The WebSocket connections of the lanes, as the front sees them. */
@@ -13,10 +14,10 @@ G_BEGIN_DECLS
 void syn_ws_register_metrics (void);
 /* Open ones, over all lanes; any thread. */
 guint syn_ws_count (SynSilo *silo);
-/* Hands a connection, taken over after its handshake, to a lane. Takes @fd; @first (transfer full)
+/* Hands a connection, taken over after its handshake, to a lane. Takes @fd and @tls (nullable); @first (transfer full)
  * (nullable): bytes of the client that were read already; @agent: (nullable): what it calls itself, of which the first
  * SYN_CONN_AGENT_MAX bytes are kept; @uploads (transfer none): where it may publish. Any thread. */
-void syn_ws_lane_give (SynLane *lane, int fd, GBytes *first, const char *agent, SynUploads *uploads);
+void syn_ws_lane_give (SynLane *lane, int fd, SynTls *tls, GBytes *first, const char *agent, SynUploads *uploads);
 
 typedef void (*SynWsDrainFunc) (gpointer user_data);
 /* Answers what is parked with UNAVAILABLE, closes all with 1001; @done on the front lane when the last one is

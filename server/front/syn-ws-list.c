@@ -54,6 +54,7 @@ note (SynConnTop *top, SynWsConn *conn)
     .polls = (gint64) conn->n_polls,
     .snapshots = (gint64) conn->n_snapshots,
     .sent_bytes = (gint64) conn->sent_bytes,
+    .tls = conn->tls != NULL ? syn_tls_get_version (conn->tls) : NULL,
   };
 
   for (SynWsOut *out = conn->out; out != NULL; out = out->next)

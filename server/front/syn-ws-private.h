@@ -8,6 +8,7 @@
 #include "syn-limits.h"
 #include "syn-metrics.h"
 #include "syn-sender.h"
+#include "syn-socket.h"
 #include "syn-ws-frame.h"
 #include "syn-ws-lane.h"
 
@@ -64,6 +65,7 @@ struct _SynWsConn
   SynWsView **views; /* (owned): by id */
   guint16 n_views, views_size;
   int fd;
+  SynTls *tls;    /* (owned) (nullable) */
   SynTimer timer; /* one purpose at a time: a stalled answer, half a message, the peer's end */
   SynWsReader reader;
   guint8 *pending;          /* (owned) (nullable): came, and is not done with */
@@ -129,7 +131,7 @@ void syn_ws_lane_step_over (SynWsLane *self, SynWsConn *conn);
 void syn_ws_lane_end_walks (SynWsLane *self);
 
 /* ---- syn-ws-conn.c ---- */
-SynWsConn *syn_ws_conn_new (SynWsLane *lane, int fd, SynUploads *uploads); /* takes @uploads */
+SynWsConn *syn_ws_conn_new (SynWsLane *lane, int fd, SynTls *tls, SynUploads *uploads); /* takes them */
 void syn_ws_conn_feed (SynWsConn *self, GBytes *first);
 void syn_ws_conn_event (SynWsConn *self, guint32 events);
 /* Queues a frame. Sends at once what the socket takes. */

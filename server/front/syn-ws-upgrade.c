@@ -17,12 +17,12 @@
 
 /* What the client sent behind its request, without waiting for the answer. */
 static GBytes *
-drain_stream (GIOStream *stream)
+drain_stream (GIOStream *stream, SynHttpStream *own)
 {
   GPollableInputStream *input = G_POLLABLE_INPUT_STREAM (g_io_stream_get_input_stream (stream));
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
 
-  while (bytes->len < FIRST_BYTES_MAX)
+  while (bytes->len < FIRST_BYTES_MAX || syn_http_stream_has_pending (own))
     {
       guint8 buffer[8192];
       gssize n = g_pollable_input_stream_read_nonblocking (input, buffer, sizeof buffer, NULL, NULL);
@@ -43,6 +43,7 @@ take_over (SoupServerMessage *msg, gpointer user_data)
   g_autoptr (GBytes) first = NULL;
   g_autofree char *agent = NULL;
   SynHttpStream *own;
+  SynTls *tls;
   int fd;
 
   if (conn == NULL || soup_server_message_get_status (msg) != SOUP_STATUS_SWITCHING_PROTOCOLS)
@@ -51,12 +52,12 @@ take_over (SoupServerMessage *msg, gpointer user_data)
   own = g_object_ref (syn_http_conn_get_stream (conn));
   syn_http_stream_set_idle (own, FALSE);
   stream = soup_server_message_steal_connection (msg);
-  first = drain_stream (stream);
-  fd = syn_http_stream_take_fd (own); /* @conn is freed */
+  first = drain_stream (stream, own);
+  fd = syn_http_stream_take_fd (own, &tls); /* @conn is freed */
   g_object_unref (own);
   if (fd < 0)
     return;
-  syn_ws_lane_give (syn_silo_get_lane (http->silo, http->next_lane++ % syn_silo_get_n_lanes (http->silo)), fd,
+  syn_ws_lane_give (syn_silo_get_lane (http->silo, http->next_lane++ % syn_silo_get_n_lanes (http->silo)), fd, tls,
                     g_steal_pointer (&first), agent, http->uploads);
 }
 

@@ -23,6 +23,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -75,14 +76,19 @@ class Answer:
 
 
 class Silo:
-    """A running synopticd. `catalogs`: dicts, or paths of files. `data`: a folder to keep; a temporary one otherwise."""
+    """A running synopticd. `catalogs`: dicts, or paths of files. `data`: a folder to keep; a temporary one otherwise. `tls`: Certificates,
+    of which "server" is shown; then all that is asked here is asked by TLS."""
 
-    def __init__(self, *catalogs, lanes=2, data=None, listen="127.0.0.1:0", args=(), env=None, start=True):
+    def __init__(self, *catalogs, lanes=2, data=None, listen="127.0.0.1:0", args=(), env=None, start=True, tls=None):
         self.folder = tempfile.mkdtemp(prefix="synoptic-test-")
         self.data = str(data) if data is not None else os.path.join(self.folder, "data")
         self.listen = listen
         self.lanes = lanes
         self.args = list(args)
+        self.tls = None
+        if tls is not None:
+            self.args += ["--tls-cert", tls["server.pem"], "--tls-key", tls["server-key.pem"]]
+            self.tls = ssl.create_default_context(cafile=tls["ca.pem"])
         self.env = dict(os.environ, **(env or {}))
         self.process = self.status = None
         self.url = self.host = None
@@ -119,13 +125,14 @@ class Silo:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not line and reader.is_alive() and time.monotonic() < deadline:
             reader.join(0.01)
-        if not line or not line[0].startswith("listening on http://"):
+        scheme = "http" if self.tls is None else "https"
+        if not line or not line[0].startswith(f"listening on {scheme}://"):
             if not reader.is_alive():  # it has ended
                 self.process.wait(STOP_TIMEOUT_S)
             self.kill()
             raise AssertionError(f"synopticd did not start: {line!r}\n{self.stderr()}")
         self.url = line[0][len("listening on "):].strip()
-        authority = self.url[len("http://"):]
+        authority = self.url[len(scheme) + 3:]
         self.host, _, port = authority.rpartition(":")
         self.host = self.host.strip("[]")
         self.port = int(port)
@@ -207,14 +214,21 @@ class Silo:
 
     # -- talking to it -------------------------------------------------------------------------------------------------
 
-    def connect(self, timeout=60):
-        """A plain TCP connection."""
+    def connect_plain(self, timeout=60):
+        """A TCP connection, whatever is spoken."""
         connection = socket.create_connection((self.host, self.port), timeout=timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
+    def connect(self, timeout=60):
+        """A connection that may be asked: TCP, or TLS."""
+        connection = self.connect_plain(timeout)
+        return connection if self.tls is None else self.tls.wrap_socket(connection, server_hostname=self.host)
+
     def http(self, timeout=60):
         """A keep-alive HTTP connection."""
+        if self.tls is not None:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.tls)
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
     def request(self, method, path, body=None, headers=None, timeout=60):

@@ -13,8 +13,8 @@ PAGES = [ROOT / "README.md", ROOT / "HACKING.md", ROOT / "bench" / "README.md", 
 # What is made by installing, and names that only stand for some.
 MADE = {"include/libreplica/", "weather/", "weather/oslo", "source/trades"}
 
-# Options of other programs: meson, ninja, pkg-config.
-FOREIGN = {"--setup", "--suite", "--test-args", "--benchmark", "--verbose", "--cflags", "--variable", "--destdir"}
+# Options of other programs: meson, ninja, pkg-config, curl.
+FOREIGN = {"--setup", "--suite", "--test-args", "--benchmark", "--verbose", "--cflags", "--variable", "--destdir", "--cacert"}
 
 SUFFIX = r"\.(?:c|h|py|md|json|ui|css|supp|dict|service|svg|png|sh)"
 

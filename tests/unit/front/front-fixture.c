@@ -316,7 +316,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   syn_silo_register (self->silo, &source_type, NULL);
   syn_silo_start (self->silo, NULL, &error);
   g_assert_no_error (error);
-  self->front = syn_front_new (self->silo, self->catalog, "127.0.0.1:0", &self->authority, &error);
+  self->front = syn_front_new (self->silo, self->catalog, "127.0.0.1:0", NULL, &self->authority, &error);
   g_assert_no_error (error);
   g_assert_true (g_str_has_prefix (self->authority, "127.0.0.1:"));
   self->port = (guint16) atoi (strchr (self->authority, ':') + 1);

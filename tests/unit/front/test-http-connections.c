@@ -208,7 +208,7 @@ test_too_many_connections (Fixture *f, gconstpointer data)
       g_autoptr (GSocketAddress) remote = g_inet_socket_address_new_from_string ("127.0.0.1", i + 1);
 
       g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), ==, 0);
-      streams[i] = syn_http_conns_add (conns, pairs[i][0], remote);
+      streams[i] = syn_http_conns_add (conns, pairs[i][0], NULL, remote);
     }
   g_assert_nonnull (streams[0]);
   g_assert_nonnull (streams[1]);
@@ -239,11 +239,11 @@ test_refused_bounds (Fixture *f, gconstpointer data)
 
   syn_http_conns_set_max (conns, 1);
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, lingers), ==, 0);
-  syn_http_conns_linger (conns, lingers[0], "bye", 3);
+  syn_http_conns_linger (conns, lingers[0], NULL, "bye", 3);
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, refused), ==, 0);
   g_assert_cmpint (send (refused[1], sent, sizeof sent, 0), ==, sizeof sent);
   far = dup (refused[0]); /* what is left of it can be looked at when the front has closed its own */
-  g_assert_null (syn_http_conns_add (conns, refused[0], remote));
+  g_assert_null (syn_http_conns_add (conns, refused[0], NULL, remote));
   g_assert_cmpint (recv (refused[1], answer, sizeof answer - 1, 0), >, 0);
   g_assert_cmpuint (status_of (answer), ==, 503);
   g_assert_cmpint (ioctl (far, FIONREAD, &unread), ==, 0);
@@ -255,7 +255,7 @@ test_refused_bounds (Fixture *f, gconstpointer data)
   fixture_settle (f);
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, refused), ==, 0);
   {
-    g_autoptr (SynHttpStream) stream = syn_http_conns_add (conns, refused[0], remote);
+    g_autoptr (SynHttpStream) stream = syn_http_conns_add (conns, refused[0], NULL, remote);
 
     g_assert_nonnull (stream);
   }

@@ -128,7 +128,7 @@ static void
 send_all (Fixture *self, guint i, const char *head, GBytes *body)
 {
   gsize size = body != NULL ? g_bytes_get_size (body) : 0, total = strlen (head) + size, sent;
-  gssize n = syn_sender_send (self->sender, self->ours[i], head, strlen (head), body);
+  gssize n = syn_sender_send (self->sender, self->ours[i], NULL, head, strlen (head), body);
 
   g_byte_array_append (self->expected[i], (const guint8 *) head, (guint) strlen (head));
   if (body != NULL)
@@ -139,7 +139,7 @@ send_all (Fixture *self, guint i, const char *head, GBytes *body)
       struct iovec vector[2];
 
       take (self, i);
-      n = syn_sender_send_vector (self->ours[i], vector, syn_sender_rest (head, strlen (head), body, sent, vector));
+      n = syn_sender_send_vector (self->ours[i], NULL, vector, syn_sender_rest (head, strlen (head), body, sent, vector));
       g_assert_cmpint (n, >=, 0);
     }
 }
@@ -208,7 +208,7 @@ test_gone (Fixture *self, gconstpointer data)
 
       for (guint i = 0; i < N_PEERS; i++)
         {
-          gssize n = syn_sender_send (self->sender, self->ours[i], "head", 4, body);
+          gssize n = syn_sender_send (self->sender, self->ours[i], NULL, "head", 4, body);
 
           g_assert_cmpint (n, ==, 30004);
           g_byte_array_append (self->expected[i], (const guint8 *) "head", 4);
@@ -246,13 +246,13 @@ test_broken (Fixture *self, gconstpointer data)
 
   for (guint i = 0; i < SYN_SEND_FILE_AFTER; i++)
     send_all (self, i, "head", body);
-  for (gsize all = 0; (n = syn_sender_send (self->sender, self->ours[0], "head", 4, body)) > 0; all += (gsize) n)
+  for (gsize all = 0; (n = syn_sender_send (self->sender, self->ours[0], NULL, "head", 4, body)) > 0; all += (gsize) n)
     g_assert_cmpuint (all, <, 64u << 20);
   g_assert_cmpint (n, ==, 0); /* full */
   close (self->theirs[1]);
   self->theirs[1] = -1;
   for (guint k = 0; k < 3; k++) /* the first may still find the other end's end unseen */
-    n = syn_sender_send (self->sender, self->ours[1], "head", 4, body);
+    n = syn_sender_send (self->sender, self->ours[1], NULL, "head", 4, body);
   g_assert_cmpint (n, ==, -1);
 }
 

@@ -32,7 +32,7 @@ open_deaf (Fixture *f, guint index)
   setsockopt (pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
   self->fd = pair[1];
   self->in = g_byte_array_new ();
-  syn_ws_lane_give (syn_silo_get_lane (f->silo, index % syn_silo_get_n_lanes (f->silo)), pair[0], NULL, "deaf/1", uploads);
+  syn_ws_lane_give (syn_silo_get_lane (f->silo, index % syn_silo_get_n_lanes (f->silo)), pair[0], NULL, NULL, "deaf/1", uploads);
   return self;
 }
 

@@ -7,7 +7,10 @@
  * A round has a price of its own, however many wait: an event is published over HTTP, and a snapshot made. It is measured beside, at
  * a synopticd with one client, and said; the ratio is of the rest, for it is that which grows with the clients.
  *
- *   fan-out SYNOPTICD FLOOR_SERVER [--clients N] [--bytes N] [--rounds N] [--lanes N] [--http] */
+ * With --storms N, all connections are cut and come back at once, N times: how long until each client has a snapshot again, against how long
+ * one takes from its event to all, and the CPU time of both, at both servers. The client's work is in both times, on the same cores.
+ *
+ *   fan-out SYNOPTICD FLOOR_SERVER [--clients N] [--bytes N] [--rounds N] [--lanes N] [--storms N] [--http] */
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +23,7 @@
 #include "bench.h"
 #include "pollers.h"
 
-static gint n_clients = 1000, n_bytes = 16384, n_rounds = 15, n_lanes = 0;
+static gint n_clients = 1000, n_bytes = 16384, n_rounds = 15, n_lanes = 0, n_storms = 0;
 static gboolean http;
 
 static const GOptionEntry entries[] = {
@@ -28,6 +31,7 @@ static const GOptionEntry entries[] = {
   { "bytes", 0, 0, G_OPTION_ARG_INT, &n_bytes, "Size of the snapshot", "N" },
   { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "Snapshots", "N" },
   { "lanes", 0, 0, G_OPTION_ARG_INT, &n_lanes, "Lanes, and threads of the floor (one per core)", "N" },
+  { "storms", 0, 0, G_OPTION_ARG_INT, &n_storms, "Times that all connections are cut and come back", "N" },
   { "http", 0, 0, G_OPTION_ARG_NONE, &http, "HTTP long-polls rather than WebSockets", NULL },
   { NULL }
 };
@@ -76,6 +80,8 @@ typedef struct {
   gboolean is_floor;
   guint n;               /* its clients */
   BenchSeries *cpu;      /* of a round, µs */
+  BenchSeries *wall, *own; /* of a round: until all have it; the client's CPU time. µs */
+  BenchSeries *storm_cpu, *storm_wall, *storm_own;
   double connect_us;     /* of connecting, the first poll and its answer; per client */
   gsize bytes_per_client;
   gsize body_bytes;
@@ -168,6 +174,45 @@ stop (Side *side)
   pollers_free (side->pollers);
   bench_process_stop (side->process);
   bench_series_free (side->cpu);
+  bench_series_free (side->wall);
+  bench_series_free (side->own);
+  bench_series_free (side->storm_cpu);
+  bench_series_free (side->storm_wall);
+  bench_series_free (side->storm_own);
+}
+
+/* One round, or a storm, from its beginning until all have their answer. */
+static void
+play (Side *side, void (*begin) (Side *side), BenchSeries *cpu, BenchSeries *wall, BenchSeries *own)
+{
+  double before_us = settled_cpu_us (side), own_us = bench_own_cpu_us (), began_us = bench_now_us ();
+
+  begin (side);
+  pollers_wait_round (side->pollers);
+  bench_series_add (wall, bench_now_us () - began_us);
+  bench_series_add (own, bench_own_cpu_us () - own_us);
+  bench_series_add (cpu, settled_cpu_us (side) - before_us);
+}
+
+static void
+storm (Side *side)
+{
+  pollers_storm (side->pollers);
+}
+
+static void
+report_storm (Side *side)
+{
+  double calm_us = bench_series_median (side->wall), storm_us = bench_series_median (side->storm_wall);
+
+  printf ("%-34s %-10s %9.0f ±%2.0f%%   calm           %9.0f ±%2.0f%%   ms        ratio %6.2f\n", "storm: until all have a snapshot", side->cpu->name,
+          storm_us / 1e3, 100 * bench_series_spread (side->storm_wall), calm_us / 1e3, 100 * bench_series_spread (side->wall), storm_us / calm_us);
+  printf ("%-34s %-10s %9.2f ±%2.0f%%   calm           %9.2f ±%2.0f%%   µs CPU    ratio %6.2f\n", "  the server's, per client", side->cpu->name,
+          bench_series_median (side->storm_cpu) / side->n, 100 * bench_series_spread (side->storm_cpu), bench_series_median (side->cpu) / side->n,
+          100 * bench_series_spread (side->cpu), bench_series_median (side->storm_cpu) / bench_series_median (side->cpu));
+  printf ("%-34s %-10s %9.2f ±%2.0f%%   calm           %9.2f ±%2.0f%%   µs CPU    ratio %6.2f\n", "  this client's, per client", side->cpu->name,
+          bench_series_median (side->storm_own) / side->n, 100 * bench_series_spread (side->storm_own), bench_series_median (side->own) / side->n,
+          100 * bench_series_spread (side->own), bench_series_median (side->storm_own) / bench_series_median (side->own));
 }
 
 /* What grows with the clients: per client, without what the round costs anyway. */
@@ -201,9 +246,9 @@ main (int argc, char **argv)
   g_autoptr (GString) rows = g_string_new (NULL);
   g_autofree char *folder = NULL, *catalog_path = NULL, *bytes_text = NULL, *title = NULL, *lanes_text = NULL;
   struct rlimit limit;
-  Side ours = { .cpu = bench_series_new ("synopticd") }, alone = { .cpu = bench_series_new ("synopticd") },
-       base = { .cpu = bench_series_new ("bare epoll"), .is_floor = TRUE };
+  Side ours = { 0 }, alone = { 0 }, base = { .is_floor = TRUE };
   Side *const sides[] = { &base, &alone, &ours };
+  gsize rss_bytes;
 
   g_option_context_add_main_entries (options, entries, NULL);
   if (!g_option_context_parse (options, &argc, &argv, &error) || argc != 3)
@@ -215,6 +260,13 @@ main (int argc, char **argv)
   limit.rlim_cur = limit.rlim_max;
   setrlimit (RLIMIT_NOFILE, &limit);
 
+  for (guint i = 0; i < G_N_ELEMENTS (sides); i++)
+    {
+      BenchSeries **const all[] = { &sides[i]->cpu, &sides[i]->wall, &sides[i]->own, &sides[i]->storm_cpu, &sides[i]->storm_wall, &sides[i]->storm_own };
+
+      for (guint k = 0; k < G_N_ELEMENTS (all); k++)
+        *all[k] = bench_series_new (sides[i]->is_floor ? "bare epoll" : "synopticd");
+    }
   folder = g_dir_make_tmp ("synoptic-bench-XXXXXX", &error);
   g_assert_no_error (error);
   catalog_path = g_build_filename (folder, "catalog.json", NULL);
@@ -243,17 +295,32 @@ main (int argc, char **argv)
     for (guint which = 0; which < G_N_ELEMENTS (sides); which++)
       {
         Side *side = sides[which];
-        double before_us = settled_cpu_us (side);
 
-        trigger (side);
-        pollers_wait_round (side->pollers);
-        if (round >= 2) /* the first ones warm up */
-          bench_series_add (side->cpu, settled_cpu_us (side) - before_us);
+        if (round == 2) /* the first ones warm up */
+          {
+            g_array_set_size (side->cpu->samples, 0);
+            g_array_set_size (side->wall->samples, 0);
+            g_array_set_size (side->own->samples, 0);
+          }
+        play (side, trigger, side->cpu, side->wall, side->own);
       }
 
   title = g_strdup_printf ("%d %s × %" G_GSIZE_FORMAT " bytes, %d lane%s", n_clients, http ? "long-polls" : "clients", ours.body_bytes, n_lanes,
                            n_lanes > 1 ? "s" : "");
   report (title, &ours, &alone, &base);
+  rss_bytes = bench_process_rss_bytes (ours.process->pid);
+  for (int round = 0; round < n_storms; round++)
+    {
+      play (&base, storm, base.storm_cpu, base.storm_wall, base.storm_own);
+      play (&ours, storm, ours.storm_cpu, ours.storm_wall, ours.storm_own);
+    }
+  if (n_storms > 0)
+    {
+      report_storm (&ours);
+      report_storm (&base);
+      printf ("%-34s %-10s %9.1f        after          %9.1f        MB\n", "  memory before the storms", "synopticd", (double) rss_bytes / (1 << 20),
+              (double) bench_process_rss_bytes (ours.process->pid) / (1 << 20));
+    }
   for (guint i = 0; i < G_N_ELEMENTS (sides); i++)
     stop (sides[i]);
   for (guint k = 1; k <= 2; k++)

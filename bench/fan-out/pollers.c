@@ -241,6 +241,20 @@ pollers_wait_round (Pollers *self)
 }
 
 void
+pollers_storm (Pollers *self)
+{
+  for (guint i = 0; i < self->n; i++)
+    {
+      ctl_crowd_reset (self->crowd, i);
+      ctl_load_reader_clear (&self->each[i].reader);
+      self->each[i] = (Poller) { 0 };
+    }
+  self->n_asked = self->n_answered = self->n_reading = 0;
+  for (self->n_opened = 0; self->n_opened < self->n; self->n_opened++)
+    ctl_crowd_open (self->crowd, self->n_opened);
+}
+
+void
 pollers_free (Pollers *self)
 {
   ctl_crowd_free (self->crowd);

@@ -19,6 +19,8 @@ Pollers *pollers_new (const char *name, guint16 port, const char *path, guint n_
 void pollers_pump (Pollers *self);
 /* Waits until each has had one more answer with another token. Returns the body bytes of one answer. */
 gsize pollers_wait_round (Pollers *self);
+/* All connections end at once, as when a network goes, and all are opened again at once, with nothing in their hands. Wait for a round then. */
+void pollers_storm (Pollers *self);
 void pollers_free (Pollers *self);
 
 G_END_DECLS

@@ -237,6 +237,7 @@ syn_door_new (SynHttp *http)
     g_error ("the front could not make its epoll set: %s", g_strerror (errno));
   self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
   g_source_set_static_name (self->source, "front door");
+  syn_lane_keep_watching (self->source);
   g_source_set_callback (self->source, G_SOURCE_FUNC (set_ready), self, NULL);
   g_source_attach (self->source, syn_lane_get_context (http->lane));
   return self;

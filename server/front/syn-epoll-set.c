@@ -119,6 +119,7 @@ syn_epoll_set_new (SynLane *lane, const char *name, SynEpollFunc func)
   self->source = (Source *) g_source_new (&functions, sizeof (Source));
   self->source->set = self;
   g_source_set_static_name (&self->source->source, name);
+  syn_lane_keep_watching (&self->source->source);
   g_source_add_poll (&self->source->source, &self->poll);
   g_source_attach (&self->source->source, syn_lane_get_context (lane));
   return self;

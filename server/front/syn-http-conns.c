@@ -332,6 +332,7 @@ syn_http_conns_new (SynLane *lane)
     g_error ("the front could not make its epoll set: %s", g_strerror (errno));
   self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
   g_source_set_static_name (self->source, "front HTTP connections");
+  syn_lane_keep_watching (self->source);
   g_source_set_callback (self->source, G_SOURCE_FUNC (conns_ready), self, NULL);
   g_source_attach (self->source, syn_lane_get_context (lane));
   return self;

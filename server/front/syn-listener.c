@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "syn-error.h"
+#include "syn-lane.h"
 #include "syn-limits.h"
 
 #define ACCEPTS_PER_TURN 64 /* so that those who are in are served between batches of newcomers */
@@ -270,6 +271,7 @@ syn_listener_new (GMainContext *context,
   self->source = g_source_new (&listener_funcs, sizeof (ListenerSource));
   ((ListenerSource *) self->source)->listener = self;
   g_source_set_static_name (self->source, "front listener");
+  syn_lane_keep_watching (self->source);
   for (guint i = 0; i < n_sockets; i++)
     self->sockets[i].tag = g_source_add_unix_fd (self->source, self->sockets[i].fd, G_IO_IN);
   g_source_attach (self->source, context);

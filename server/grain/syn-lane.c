@@ -414,6 +414,12 @@ syn_lane_enter (SynLane *self)
   return before;
 }
 
+void
+syn_lane_keep_watching (GSource *source)
+{
+  g_source_set_can_recurse (source, TRUE);
+}
+
 guint
 syn_lane_get_index (SynLane *self)
 {

@@ -38,6 +38,11 @@ gint64 syn_lane_cpu_us (SynLane *self);
 struct _SynLoad;
 const struct _SynLoad *syn_lane_get_load (SynLane *self);
 
+/* For a source with descriptors, before it is attached. Unless told otherwise GLib takes a source's descriptors out of its context while it is dispatched, and
+ * puts them back, and each time wakes the context, which then finds nothing: two writes, a read and an empty iteration for every dispatch. What
+ * that guards against, a source dispatched from within itself, does not happen here. */
+void syn_lane_keep_watching (GSource *source);
+
 void syn_lane_arm (SynLane *self, SynTimer *timer, guint delay_ms, SynTimerFunc func, gpointer user_data);
 void syn_lane_disarm (SynLane *self, SynTimer *timer);
 

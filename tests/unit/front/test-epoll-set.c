@@ -147,6 +147,38 @@ test_gone (Fixture *self, gconstpointer data)
   syn_silo_advance (self->silo, 10 * SYN_GATHER_MS);
 }
 
+/* Descriptors of @context that have something. */
+static int
+count_ready (GMainContext *context)
+{
+  GPollFD fds[16];
+  gint priority, timeout_ms, n_fds;
+
+  g_assert_true (g_main_context_acquire (context));
+  g_main_context_prepare (context, &priority);
+  n_fds = g_main_context_query (context, G_MAXINT, &timeout_ms, fds, G_N_ELEMENTS (fds));
+  g_assert_cmpint (n_fds, <=, (gint) G_N_ELEMENTS (fds));
+  g_main_context_release (context);
+  return g_poll (fds, (guint) n_fds, 0);
+}
+
+/* A look leaves nothing behind that the lane would wake for, as GLib's dispatching does by itself. */
+static void
+test_no_echo (Fixture *self, gconstpointer data)
+{
+  GMainContext *context = syn_lane_get_context (syn_silo_get_front_lane (self->silo));
+
+  bring (self, 0, 1);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_assert_cmpint (count_ready (context), ==, 0);
+  g_assert_cmpint (write (self->members[0].theirs, "x", 1), ==, 1);
+  g_assert_cmpint (count_ready (context), ==, 1);
+  g_assert_true (g_main_context_iteration (context, FALSE));
+  g_assert_cmpuint (self->n_told, ==, 2);
+  g_assert_cmpint (count_ready (context), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -156,5 +188,6 @@ main (int argc, char **argv)
   g_test_add ("/epoll-set/full", Fixture, NULL, setup, test_full, teardown);
   g_test_add ("/epoll-set/answered", Fixture, NULL, setup, test_answered, teardown);
   g_test_add ("/epoll-set/gone", Fixture, NULL, setup, test_gone, teardown);
+  g_test_add ("/epoll-set/no-echo", Fixture, NULL, setup, test_no_echo, teardown);
   return g_test_run ();
 }

@@ -93,6 +93,9 @@ check_range (Check *check, const char *what, guint32 offset, guint64 length, GEr
                    "the %s, %" G_GUINT64_FORMAT " bytes at %u, ends beyond the %" G_GUINT64_FORMAT
                    " bytes there are",
                    what, length, offset, check->size_bytes);
+  /* What looks after a snapshot may write its head anew, and no part shall change with that: the journal does. */
+  if (offset < sizeof *check->head && length > 0)
+    return refuse (check, error, "the %s, %" G_GUINT64_FORMAT " bytes at %u, lies in the head", what, length, offset);
   /* Parts may not share bytes: a thousand columns that all point at the same megabyte would be a gigabyte of
    * work. */
   check->claimed_bytes += length;

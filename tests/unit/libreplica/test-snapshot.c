@@ -435,6 +435,28 @@ test_shared_bytes (void)
   g_assert_nonnull (strstr (error->message, "shares bytes"));
 }
 
+/* A part in the head would change with it: with the token and the time that whoever passes a snapshot on gives it. */
+static void
+test_in_the_head (void)
+{
+  g_autoptr (ReplicaSnapshot) snapshot = test_snapshot_new (1, "a:int64", "1\n2");
+  gsize size;
+  ReplicaWireSnapshot *head = (ReplicaWireSnapshot *) dup_bytes (snapshot, &size);
+  g_autoptr (GBytes) bytes = g_bytes_new_take (head, size);
+  ReplicaWireColumn *column = (ReplicaWireColumn *) ((char *) head + head->columns_offset);
+
+  for (guint offset = 0; offset < sizeof *head; offset += 8)
+    {
+      g_autoptr (GError) error = NULL;
+
+      column->data_offset = offset;
+      g_assert_null (replica_snapshot_new_from_bytes (bytes, &error));
+      g_assert_error (error, REPLICA_ERROR, REPLICA_ERROR_PROTOCOL);
+      g_assert_nonnull (strstr (error->message, "the data, 16 bytes at"));
+      g_assert_nonnull (strstr (error->message, "lies in the head"));
+    }
+}
+
 static void
 test_limits (void)
 {
@@ -516,6 +538,7 @@ main (int argc, char **argv)
   g_test_add_func ("/snapshot/flipped-bits", test_flipped_bits);
   g_test_add_func ("/snapshot/wrong-values", test_wrong_values);
   g_test_add_func ("/snapshot/shared-bytes", test_shared_bytes);
+  g_test_add_func ("/snapshot/in-the-head", test_in_the_head);
   g_test_add_func ("/snapshot/limits", test_limits);
   g_test_add_func ("/snapshot/forms-made-once", test_forms_made_once);
   return g_test_run ();

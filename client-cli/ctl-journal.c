@@ -8,6 +8,7 @@
 
 #include "ctl.h"
 #include "ctl-journal.h"
+#include "syn-disk-text.h"
 
 /* ---- inspect ---- */
 
@@ -32,10 +33,10 @@ add_number (JsonBuilder *json, const char *name, guint64 value)
 static void
 add_text (JsonBuilder *json, const char *name, const char *text)
 {
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autofree char *shown = syn_disk_text (text);
 
   json_builder_set_member_name (json, name);
-  json_builder_add_string_value (json, valid);
+  json_builder_add_string_value (json, shown);
 }
 
 static void

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "syn-disk-text.h"
 #include "syn-error.h"
 
 #define BUSY_MS 2000            /* somebody else's back-up holds the file */
@@ -131,7 +132,7 @@ void
 syn_sqlite_file_set_error (SynSqliteFile *self, GError **error, const char *what)
 {
   int result = sqlite3_extended_errcode (self->db), system_errno = 0;
-  const char *said = sqlite3_errmsg (self->db);
+  g_autofree char *said = syn_disk_text (sqlite3_errmsg (self->db));
 
   if ((result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN)
     {
@@ -141,7 +142,8 @@ syn_sqlite_file_set_error (SynSqliteFile *self, GError **error, const char *what
     }
   else if (is_read_error (self, result))
     {
-      said = "disk I/O error, or the file is damaged";
+      g_free (said);
+      said = g_strdup ("disk I/O error, or the file is damaged");
       system_errno = find_errno (self);
       result = SQLITE_IOERR;
     }

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "syn-disk-text.h"
 #include "syn-error.h"
 
 struct _SynJournalEditor {
@@ -21,8 +22,9 @@ syn_journal_editor_fail (SynJournalEditor *self, GError **error, const char *wha
 {
   int result = sqlite3_errcode (self->db) & 0xff;
   int code = result == SQLITE_NOTADB ? SYN_ERROR_INVALID : result == SQLITE_CORRUPT ? SYN_ERROR_INTERNAL : SYN_ERROR_UNAVAILABLE;
+  g_autofree char *said = syn_disk_text (sqlite3_errmsg (self->db));
 
-  g_set_error (error, SYN_ERROR, code, "%s: cannot %s: %s", self->path, what, sqlite3_errmsg (self->db));
+  g_set_error (error, SYN_ERROR, code, "%s: cannot %s: %s", self->path, what, said);
   return FALSE;
 }
 
@@ -152,7 +154,11 @@ list_names (SynJournalEditor *self)
 
   if (sqlite3_prepare_v2 (self->db, "SELECT name FROM hold UNION SELECT name FROM checkpoint ORDER BY 1 LIMIT 20", -1, &statement, NULL) == SQLITE_OK)
     while (sqlite3_step (statement) == SQLITE_ROW)
-      g_string_append_printf (names, "%s\"%s\"", names->len > 0 ? ", " : "", (const char *) sqlite3_column_text (statement, 0));
+      {
+        g_autofree char *name = syn_disk_text ((const char *) sqlite3_column_text (statement, 0));
+
+        g_string_append_printf (names, "%s\"%s\"", names->len > 0 ? ", " : "", name);
+      }
   sqlite3_finalize (statement);
   return g_strdup (names->len > 0 ? names->str : "none");
 }

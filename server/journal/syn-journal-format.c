@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "syn-crc32c.h"
+#include "syn-disk-text.h"
 #include "syn-limits.h"
 
 const char syn_journal_schema[] =
@@ -203,7 +204,11 @@ syn_journal_format_read_pieces (sqlite3_stmt *statement, const SynJournalCheckpo
       at += size;
     }
   if (result != SQLITE_DONE)
-    *fault = g_strdup_printf ("its piece %u cannot be read: %s", n, sqlite3_errmsg (sqlite3_db_handle (statement)));
+    {
+      g_autofree char *said = syn_disk_text (sqlite3_errmsg (sqlite3_db_handle (statement)));
+
+      *fault = g_strdup_printf ("its piece %u cannot be read: %s", n, said);
+    }
   else if (n != self->n_pieces || at != self->size_bytes)
     *fault = g_strdup_printf ("of its %u pieces only %u are there", self->n_pieces, n);
   else

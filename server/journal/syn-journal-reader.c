@@ -14,6 +14,7 @@
 
 #include <glib/gstdio.h>
 
+#include "syn-disk-text.h"
 #include "syn-error.h"
 
 #define BUSY_MS 5000
@@ -28,8 +29,9 @@ fail (SynJournalReader *self, GError **error, const char *what)
 {
   int result = sqlite3_errcode (self->db) & 0xff;
   int code = result == SQLITE_NOTADB ? SYN_ERROR_INVALID : result == SQLITE_CORRUPT ? SYN_ERROR_INTERNAL : SYN_ERROR_UNAVAILABLE;
+  g_autofree char *said = syn_disk_text (sqlite3_errmsg (self->db));
 
-  g_set_error (error, SYN_ERROR, code, "%s: cannot %s: %s", self->path, what, sqlite3_errmsg (self->db));
+  g_set_error (error, SYN_ERROR, code, "%s: cannot %s: %s", self->path, what, said);
   return FALSE;
 }
 

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "syn-disk-text.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 
@@ -61,14 +62,15 @@ static void say (Repair *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 static void
 say (Repair *self, const char *format, ...)
 {
-  g_autofree char *what = NULL, *line = NULL;
+  g_autofree char *what = NULL, *line = NULL, *shown = NULL;
   va_list args;
 
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
   line = g_strdup_printf ("%s: partition %d: %s", syn_journal_editor_get_path (self->editor), self->partition, what);
-  self->tell (line, self->user_data);
+  shown = syn_disk_text (line);
+  self->tell (shown, self->user_data);
 }
 
 static gboolean
@@ -384,13 +386,13 @@ check_hold (Repair *self, sqlite3_stmt *statement, GError **error)
 static gboolean
 check_structure (Repair *self, sqlite3_stmt *statement, GError **error)
 {
-  const char *text = (const char *) sqlite3_column_text (statement, 0);
+  g_autofree char *text = syn_disk_text ((const char *) sqlite3_column_text (statement, 0));
 
-  if (text != NULL && strcmp (text, "ok") == 0)
+  if (strcmp (text, "ok") == 0)
     return TRUE;
   g_set_error (error, SYN_ERROR, SYN_ERROR_INTERNAL,
                "%s: SQLite's own structure is damaged, which cannot be repaired here: %s; restore a back-up",
-               syn_journal_editor_get_path (self->editor), text != NULL ? text : "");
+               syn_journal_editor_get_path (self->editor), text);
   return FALSE;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "replica-snapshot.h"
+#include "syn-disk-text.h"
 #include "syn-error.h"
 
 typedef struct {
@@ -24,15 +25,16 @@ static void tell (Verify *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 static void
 tell (Verify *self, const char *format, ...)
 {
-  g_autofree char *what = NULL, *line = NULL;
+  g_autofree char *what = NULL, *line = NULL, *shown = NULL;
   va_list args;
 
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
   line = g_strdup_printf ("%s: %s", syn_journal_reader_get_path (self->reader), what);
+  shown = syn_disk_text (line);
   self->verified->n_faults++;
-  self->fault (line, self->user_data);
+  self->fault (shown, self->user_data);
 }
 
 /* ---- records ---- */

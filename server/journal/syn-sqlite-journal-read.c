@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "syn-disk-text.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-sqlite-journal-private.h"
@@ -273,10 +274,10 @@ list_readers (SynSqliteJournalJob *job, GPtrArray *readers)
 
   while ((result = sqlite3_step (statement)) == SQLITE_ROW)
     {
-      const char *name = (const char *) sqlite3_column_text (statement, 1);
       SynJournalReaderStatus *reader = g_new0 (SynJournalReaderStatus, 1);
 
-      *reader = (SynJournalReaderStatus){ .partition = (guint) sqlite3_column_int64 (statement, 0), .name = g_strdup (name != NULL ? name : ""),
+      *reader = (SynJournalReaderStatus){ .partition = (guint) sqlite3_column_int64 (statement, 0),
+                                          .name = syn_disk_text ((const char *) sqlite3_column_text (statement, 1)),
                                           .sequence = (guint64) sqlite3_column_int64 (statement, 2) };
       g_ptr_array_add (readers, reader);
     }

@@ -74,10 +74,20 @@ look (guint partition, const SynJournalRecord *record, gpointer user_data)
   return TRUE;
 }
 
+/* What is said can be shown, whatever stands in the file. */
 static void
-ignore (const char *what, gpointer user_data)
+look_at_text (const char *what, gpointer user_data)
 {
   g_assert_true (g_utf8_validate (what, -1, NULL));
+  for (const char *at = what; *at != '\0'; at = g_utf8_next_char (at))
+    g_assert_true (!g_unichar_iscntrl (g_utf8_get_char (at)) || *at == '\n');
+}
+
+static void
+look_at_error (const GError *error)
+{
+  if (error != NULL)
+    look_at_text (error->message, NULL);
 }
 
 static void
@@ -87,10 +97,14 @@ read_as_operator (void)
   g_autoptr (SynJournalReader) reader = syn_journal_reader_open (journal.path, &error);
   SynJournalVerified verified;
 
+  look_at_error (error);
   if (reader == NULL)
     return;
-  syn_journal_reader_walk (reader, "s", look, NULL, NULL);
-  syn_journal_reader_verify (reader, ignore, NULL, &verified, NULL);
+  syn_journal_reader_walk (reader, "s", look, NULL, &error);
+  look_at_error (error);
+  g_clear_error (&error);
+  syn_journal_reader_verify (reader, look_at_text, NULL, &verified, &error);
+  look_at_error (error);
 }
 
 static void
@@ -99,6 +113,7 @@ read_as_silo (void)
   g_autoptr (GError) error = NULL;
 
   journal.journal = syn_sqlite_journal_new (&(SynSqliteJournalOptions){ .folder = journal.folder, .stepped = TRUE }, &error);
+  look_at_error (error);
   if (journal.journal == NULL)
     return;
   {
@@ -107,6 +122,8 @@ read_as_silo (void)
     for (guint i = 0; records.records != NULL && i < records.records->len; i++)
       if (((SynJournalRecord *) records.records->pdata[i])->kind == SYN_RECORD_BATCH)
         look (0, records.records->pdata[i], NULL);
+    look_at_error (records.error);
+    look_at_error (checkpoint.error);
     if (checkpoint.bytes != NULL)
       {
         gsize size = g_bytes_get_size (checkpoint.bytes);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "journal-fixture.h"
+#include "syn-journal-reader.h"
 
 static void
 test_not_ours (Journal *self, gconstpointer data)
@@ -148,6 +149,41 @@ test_damaged_checkpoints (Journal *self, gconstpointer data)
       journal_execute (self, "DELETE FROM checkpoint; DELETE FROM piece");
       journal_open (self, NULL);
     }
+}
+
+static void
+add_fault (const char *what, gpointer user_data)
+{
+  g_string_append_printf (user_data, "%s\n", what);
+}
+
+/* What stands in a damaged file is shown, but not as what a terminal would take for orders, nor as what is no text. */
+static void
+test_damaged_names (Journal *self, gconstpointer data)
+{
+  g_autoptr (SynJournalReader) reader = NULL;
+  g_autoptr (GString) faults = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  g_auto (Reply) put = { 0 }, hold = { 0 }, status = { 0 };
+  SynJournalVerified verified;
+
+  journal_fill (self, 0, 0);
+  put = journal_put (self, 0, "p", 1, 1, "state", -1);
+  hold = journal_ask (self, SYN_JOURNAL_HOLD, 0, "r", 1);
+  journal_close (self);
+  journal_execute (self, "UPDATE checkpoint SET name=CAST(x'411b5b32' || x'4aff42' AS TEXT); UPDATE hold SET name=CAST(x'430dc328' AS TEXT)");
+  reader = syn_journal_reader_open (self->path, &error);
+  g_assert_no_error (error);
+  g_assert_true (syn_journal_reader_verify (reader, add_fault, faults, &verified, &error));
+  g_assert_cmpuint (verified.n_faults, ==, 2);
+  g_assert_true (g_utf8_validate_len (faults->str, faults->len, NULL));
+  g_assert_nonnull (strstr (faults->str, "checkpoint \"A\xef\xbf\xbd[2J\xef\xbf\xbd" "B\" of record 1 is damaged"));
+  g_assert_nonnull (strstr (faults->str, "hold \"C\xef\xbf\xbd\xef\xbf\xbd(\" is damaged"));
+  journal_open (self, NULL);
+  status = journal_ask (self, SYN_JOURNAL_STATUS, 0, NULL, 0);
+  g_assert_no_error (status.error);
+  g_assert_cmpuint (status.status->readers->len, ==, 1);
+  g_assert_cmpstr (((SynJournalReaderStatus *) status.status->readers->pdata[0])->name, ==, "C\xef\xbf\xbd\xef\xbf\xbd(");
 }
 
 /* Killed between the pieces of a checkpoint: what is left of it goes, the one before stays. */
@@ -344,6 +380,7 @@ main (int argc, char **argv)
   ADD ("damaged-end", test_damaged_end);
   ADD ("lost-end", test_lost_end);
   ADD ("damaged-checkpoints", test_damaged_checkpoints);
+  ADD ("damaged-names", test_damaged_names);
   ADD ("torn-checkpoint", test_torn_checkpoint);
   ADD ("damaged-pages", test_damaged_pages);
   ADD ("truncated-log", test_truncated_log);

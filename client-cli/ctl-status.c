@@ -60,6 +60,9 @@ static const struct
   { "evaluated", "query_evaluations_total" }, { "slow_turns", "slow_turns_total" },
 };
 
+/* Members of a lane beside its metrics. */
+static const char *const loads[] = { "busy_percent", "stretched", "worst_stretch" };
+
 static JsonNode *
 get (JsonObject *object, const char *name)
 {
@@ -179,6 +182,9 @@ add_lanes (JsonObject *out, JsonArray *lanes)
 
       if (name != NULL)
         json_object_set_member (row, "lane", json_node_copy (name));
+      for (guint k = 0; k < G_N_ELEMENTS (loads); k++)
+        if (get (lane, loads[k]) != NULL)
+          json_object_set_member (row, loads[k], json_node_copy (get (lane, loads[k])));
       for (guint k = 0; k < G_N_ELEMENTS (of_a_lane); k++)
         if (read_metric (lane, of_a_lane[k].metric, &value))
           json_object_set_int_member (row, of_a_lane[k].name, value);

@@ -6,6 +6,7 @@
 #include "syn-catalog.h"
 #include "syn-door.h"
 #include "syn-http.h"
+#include "syn-stretch.h"
 #include "syn-http-conns.h"
 #include "syn-http-error.h"
 #include "syn-http-headers.h"
@@ -107,6 +108,15 @@ void syn_http_append_journal (GString *json, const SynJournalStatus *journal);
 void syn_http_append_journal_readers (GString *json, const SynJournalStatus *journal, SynCatalog *catalog);
 void syn_http_append_journal_source (GString *json, const SynJournalStatus *journal, const char *name);
 void syn_http_append_journal_metrics (GString *text, SynSilo *silo);
+
+/* ---- syn-http-stretched.c ---- */
+
+/* Members of an object, without its braces. @n_lanes: of the silo; the number of the front lane. */
+void syn_http_append_stretched (GString *json, const SynStretchEntry *entry, guint n_lanes);
+/* Two members: the list, and how many more there are. */
+void syn_http_append_stretched_list (GString *json, GPtrArray *entries, guint64 n_more, guint n_lanes);
+/* Members of a lane's object, each behind a comma. */
+void syn_http_append_lane_load (GString *json, const SynStretchLane *lane);
 
 /* ---- syn-http-metrics.c: lines that have no lane ---- */
 

@@ -7,11 +7,13 @@
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-form.h"
 #include "syn-http-private.h"
+#include "syn-projection.h"
 
 /* ---- the list ---- */
 
+/* @stretched: (nullable) */
 static void
-append_spec (GString *json, const SynProjectionSpec *spec)
+append_spec (GString *json, const SynProjectionSpec *spec, const SynStretchEntry *stretched, guint n_lanes)
 {
   const char *separator = "";
 
@@ -29,6 +31,12 @@ append_spec (GString *json, const SynProjectionSpec *spec)
   g_string_append (json, "],\"columns\":");
   syn_http_append_columns (json, spec->schema);
   g_string_append_printf (json, ",\"min_interval_ms\":%u", spec->min_interval_ms);
+  if (stretched != NULL)
+    {
+      g_string_append (json, ",\"stretched\":{");
+      syn_http_append_stretched (json, stretched, n_lanes);
+      g_string_append_c (json, '}');
+    }
   if (spec->module != NULL)
     {
       g_autofree char *module = g_path_get_basename (spec->module);
@@ -65,33 +73,92 @@ append_spec (GString *json, const SynProjectionSpec *spec)
   g_string_append_c (json, '}');
 }
 
+/* What is stretched is the lanes' to say. */
+typedef struct
+{
+  SynHttpRequest request; /* first */
+  SynSilo *silo;
+  SynCatalog *catalog; /* (owned) */
+} Listing;
+
+static char *
+name_grain (const char *type, const char *key)
+{
+  return g_strdup_printf ("%s/%s", type, key);
+}
+
+static void
+append_projections (GString *json, SynCatalog *catalog, GHashTable *stretched, guint n_lanes)
+{
+  for (guint i = 0; i < syn_catalog_get_n_projections (catalog); i++)
+    {
+      const SynProjectionSpec *spec = syn_catalog_get_projection (catalog, i);
+      const SynStretchEntry *entry = NULL;
+
+      if (g_hash_table_size (stretched) > 0)
+        {
+          const char *type, *key;
+          g_autofree char *name = NULL;
+
+          syn_projection_spec_get_grain (spec, &type, &key);
+          name = name_grain (type, key);
+          entry = g_hash_table_lookup (stretched, name);
+        }
+      if (i > 0)
+        g_string_append_c (json, ',');
+      append_spec (json, spec, entry, n_lanes);
+    }
+}
+
+static void
+lanes_said (const SynStretchLane *lanes, GPtrArray *entries, guint64 n_more, gpointer user_data)
+{
+  Listing *self = user_data;
+
+  if (syn_http_request_is_alive (&self->request))
+    {
+      g_autoptr (GHashTable) stretched = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      guint n_lanes = syn_silo_get_n_lanes (self->silo);
+      GString *json = g_string_new ("{\"projections\":[");
+
+      for (guint i = 0; i < entries->len; i++)
+        {
+          SynStretchEntry *entry = entries->pdata[i];
+
+          g_hash_table_insert (stretched, name_grain (entry->type, entry->key), entry);
+        }
+      append_projections (json, self->catalog, stretched, n_lanes);
+      if (syn_catalog_get_n_families (self->catalog) > 0)
+        g_string_append (json, "],\"families\":[");
+      for (guint i = 0; i < syn_catalog_get_n_families (self->catalog); i++)
+        {
+          if (i > 0)
+            g_string_append_c (json, ',');
+          append_spec (json, syn_catalog_get_family (self->catalog, i), NULL, n_lanes);
+        }
+      g_string_append (json, "]}\n");
+      syn_http_respond_json (self->request.msg, json);
+    }
+  syn_http_request_unpark (&self->request);
+  syn_catalog_unref (self->catalog);
+  g_free (self);
+}
+
 void
 syn_http_projections (SynHttp *http, SoupServerMessage *msg, const char *rest)
 {
-  GString *json;
+  Listing *self;
 
   if (http->edge != NULL)
     {
       syn_http_edge_list (http, msg, "/v1/projections");
       return;
     }
-  json = g_string_new ("{\"projections\":[");
-  for (guint i = 0; i < syn_catalog_get_n_projections (http->catalog); i++)
-    {
-      if (i > 0)
-        g_string_append_c (json, ',');
-      append_spec (json, syn_catalog_get_projection (http->catalog, i));
-    }
-  if (syn_catalog_get_n_families (http->catalog) > 0)
-    g_string_append (json, "],\"families\":[");
-  for (guint i = 0; i < syn_catalog_get_n_families (http->catalog); i++)
-    {
-      if (i > 0)
-        g_string_append_c (json, ',');
-      append_spec (json, syn_catalog_get_family (http->catalog, i));
-    }
-  g_string_append (json, "]}\n");
-  syn_http_respond_json (msg, json);
+  self = g_new0 (Listing, 1);
+  self->silo = http->silo;
+  self->catalog = syn_catalog_ref (http->catalog);
+  syn_http_request_park (&self->request, http, msg);
+  syn_stretch_list (http->silo, SYN_MAX_PROJECTIONS, lanes_said, self);
 }
 
 /* ---- one ---- */

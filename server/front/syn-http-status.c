@@ -4,7 +4,7 @@
  *
  * The state of a source is its grain's, so /v1/status and /v1/sources ask every source and answer when all
  * have; one that does not answer in time is shown with that as its error, and keeps nobody waiting for
- * longer. /v1/status lists the questions that have readers as well, which it asks the beacons of every lane for. */
+ * longer. /v1/status lists the questions that have readers as well, which it asks the beacons of every lane for, and what is stretched. */
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-http-private.h"
 
@@ -34,6 +34,8 @@ typedef struct
   SynJournalStatus *journal;  /* (owned) (nullable) */
   GPtrArray *recovering;      /* (owned) (nullable): of Recovering */
   GString *on_demand;         /* (owned) (nullable): the questions with their readers, as JSON */
+  GString *stretched;         /* (owned) (nullable): what is stretched, likewise */
+  SynStretchLane *loads;      /* (owned) (nullable): of each lane, the front's last */
 } Report;
 
 typedef struct
@@ -137,9 +139,11 @@ append_sources (GString *json, Report *self)
 }
 
 static void
-append_lane (GString *json, const char *name, SynLane *lane)
+append_lane (GString *json, const char *name, SynLane *lane, const SynStretchLane *load)
 {
-  g_string_append_printf (json, "{\"lane\":\"%s\",\"metrics\":{", name);
+  g_string_append_printf (json, "{\"lane\":\"%s\"", name);
+  syn_http_append_lane_load (json, load);
+  g_string_append (json, ",\"metrics\":{");
   for (guint i = 0; i < syn_metrics_count (); i++)
     {
       const char *type = syn_metric_get_type (i);
@@ -217,11 +221,11 @@ append_silo (GString *json, Report *self)
     {
       g_autofree char *name = g_strdup_printf ("%u", i);
 
-      append_lane (json, name, syn_silo_get_lane (silo, i));
+      append_lane (json, name, syn_silo_get_lane (silo, i), &self->loads[i]);
       g_string_append_c (json, ',');
     }
-  append_lane (json, "front", syn_silo_get_front_lane (silo));
-  g_string_append_printf (json, "],%s,", self->on_demand->str);
+  append_lane (json, "front", syn_silo_get_front_lane (silo), &self->loads[syn_silo_get_n_lanes (silo)]);
+  g_string_append_printf (json, "],%s,%s,", self->stretched->str, self->on_demand->str);
 }
 
 /* ---- asking the sources ---- */
@@ -238,6 +242,9 @@ report_free (Report *self)
   g_free (self->errors);
   if (self->on_demand != NULL)
     g_string_free (self->on_demand, TRUE);
+  if (self->stretched != NULL)
+    g_string_free (self->stretched, TRUE);
+  g_free (self->loads);
   g_clear_pointer (&self->journal, syn_journal_status_free);
   g_clear_pointer (&self->recovering, g_ptr_array_unref);
   syn_catalog_unref (self->catalog);
@@ -285,6 +292,18 @@ beacons_said (GPtrArray *entries, guint64 n_more, gpointer user_data)
     }
   g_string_append_printf (json, "],\"on_demand_not_listed\":%" G_GUINT64_FORMAT, n_more);
   self->on_demand = json;
+  report_got_one (self);
+}
+
+static void
+lanes_said (const SynStretchLane *lanes, GPtrArray *entries, guint64 n_more, gpointer user_data)
+{
+  Report *self = user_data;
+  guint n_lanes = syn_silo_get_n_lanes (self->silo);
+
+  self->loads = g_memdup2 (lanes, (n_lanes + 1) * sizeof *lanes);
+  self->stretched = g_string_new (NULL);
+  syn_http_append_stretched_list (self->stretched, entries, n_more, n_lanes);
   report_got_one (self);
 }
 
@@ -392,7 +411,8 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
   if (whole)
     {
       ask_projections (self, http);
-      self->waiting++;
+      self->waiting += 2;
+      syn_stretch_list (http->silo, SYN_MAX_STATUS_ENTRIES, lanes_said, self);
       syn_beacons_list (http->silo, http->edge != NULL ? SYN_SILO_BEACON_GRAIN : SYN_QUERY_GRAIN, SYN_MAX_STATUS_ENTRIES, beacons_said, self);
     }
   report_got_one (self);

@@ -56,8 +56,6 @@ typedef struct {
   SynProgress progress[]; /* of each input */
 } SynResume;
 
-/* Whom to poll for it. @type: static. @key: the specification's. */
-void syn_projection_spec_get_grain (const SynProjectionSpec *spec, const char **type, const char **key);
 /* SYN_MAX_QUESTION_BYTES; tests lower it. */
 extern guint64 syn_query_max_bytes;
 const SynProjectionMetrics *syn_projection_metrics (void); /* registered once; any thread */

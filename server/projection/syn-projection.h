@@ -23,6 +23,8 @@ void syn_projections_register (SynSilo *silo, SynCatalog *catalog);
  * canonical path. Checks everything that can be: names, types, syntax. Errors: NOT_FOUND (with a suggestion), INVALID (naming the
  * parameter and the position), TOO_LARGE. @type: static. Any thread. @user_data: the SynCatalog. */
 gboolean syn_projection_resolve (const char *path, const char **type, char **canonical, gpointer user_data, GError **error);
+/* Whom to poll for it. @type: static. @key: the specification's. Any thread. */
+void syn_projection_spec_get_grain (const SynProjectionSpec *spec, const char **type, const char **key);
 /* Whether the answers to two paths have a key column in common, so that one panel can follow another: equally named, of one type.
  * Errors: as above, and INVALID if not. Any thread. */
 gboolean syn_projection_check_follows (const char *leader, const char *follower, SynCatalog *catalog, GError **error);

@@ -32,6 +32,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual(names - words, set(), "metrics that docs/operations.md does not name")
         known = names | {"lane", "type", "prefix", "synoptic_", "keep", "on_demand", "on_demand_not_listed", "path", "readers", "beacons",
                          "polls_waiting", "snapshot_us_total",
+                         "stretched", "worst_stretch", "busy_percent", "budget_percent", "available_percent", "min_interval_ms",
                          "source", "error", "journal", "journal_readers", "overloaded"}
         self.assertEqual(words - known, set(), "metrics in docs/operations.md that no silo tells")
 

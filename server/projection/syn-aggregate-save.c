@@ -8,6 +8,7 @@
 #include "syn-aggregate-private.h"
 #include "syn-distinct.h"
 #include "syn-error.h"
+#include "syn-padded.h"
 
 #define MAGIC G_GUINT64_CONSTANT (0x31304147474e5953) /* "SYNGGA01" as it lies in a file */
 
@@ -47,24 +48,9 @@ pack_arguments (const SynAggregate *self)
 }
 
 static gsize
-padded (gsize size)
-{
-  return (size + 7) / 8 * 8;
-}
-
-static gsize
 vector_bytes (const SynVector *vector, guint n_rows)
 {
   return vector->size > 0 ? n_rows * vector->size : syn_bits_size (n_rows);
-}
-
-static void
-append_padded (GByteArray *out, gconstpointer data, gsize size)
-{
-  static const guint8 zeros[8] = { 0 };
-
-  g_byte_array_append (out, data, (guint) size);
-  g_byte_array_append (out, zeros, (guint) (padded (size) - size));
 }
 
 gboolean
@@ -79,7 +65,7 @@ syn_aggregate_get_saved_size (const SynAggregate *self, guint n_rows)
   gsize size = sizeof (Head) + self->own_bytes + (self->pool != NULL ? syn_string_pool_get_saved_size (self->pool) : 0);
 
   for (guint i = 0; i < self->n_vectors; i++)
-    size += padded (vector_bytes (&self->vectors[i], n_rows));
+    size += syn_padded (vector_bytes (&self->vectors[i], n_rows));
   return size;
 }
 
@@ -121,7 +107,7 @@ syn_aggregate_save (const SynAggregate *self, guint n_rows, GByteArray *out, GEr
   g_byte_array_append (out, (const guint8 *) &head, sizeof head);
   for (guint i = 0; i < self->n_vectors; i++)
     if (!self->vectors[i].is_owned)
-      append_padded (out, self->vectors[i].data, vector_bytes (&self->vectors[i], n_rows));
+      syn_append_padded (out, self->vectors[i].data, vector_bytes (&self->vectors[i], n_rows));
   if (self->pool != NULL)
     syn_string_pool_save (self->pool, out);
   if (self->ops->save != NULL)
@@ -156,11 +142,11 @@ check_head (SynAggregate *self, const Head *head, gsize rest)
   if (head->n_rows > rest * 8 || head->n_rows > G_MAXINT32 || head->has_newest > 1)
     return "it is cut short";
   for (guint i = 0; i < self->n_vectors; i++)
-    needed += self->vectors[i].is_owned ? head->n_rows * sizeof (guint32) : padded (vector_bytes (&self->vectors[i], (guint) head->n_rows));
+    needed += self->vectors[i].is_owned ? head->n_rows * sizeof (guint32) : syn_padded (vector_bytes (&self->vectors[i], (guint) head->n_rows));
   if (self->pool == NULL && (head->n_strings > 0 || head->string_bytes > 0))
     return "it has strings";
   if (needed > rest || head->string_bytes > rest || head->n_strings > head->string_bytes
-      || needed + padded (head->string_bytes) + padded (head->n_strings * sizeof (guint32)) > rest)
+      || needed + syn_padded (head->string_bytes) + syn_padded (head->n_strings * sizeof (guint32)) > rest)
     return "it is cut short";
   return NULL;
 }
@@ -176,7 +162,7 @@ load_vectors (SynAggregate *self, guint n_rows, const guint8 **at)
       if (vector->is_owned)
         continue;
       memcpy (vector->data, *at, size);
-      *at += padded (size);
+      *at += syn_padded (size);
       /* Bits of rows that are not there yet. */
       if (vector->size == 0 && n_rows % 8 != 0)
         ((guint8 *) vector->data)[n_rows / 8] &= (guint8) ((1u << n_rows % 8) - 1);
@@ -207,7 +193,7 @@ syn_aggregate_load (SynAggregate *self, const guint8 *data, gsize length, guint 
     {
       if (!syn_string_pool_load (self->pool, head.n_strings, head.string_bytes, at))
         return fail (self, error, "its strings are damaged");
-      at += padded (head.n_strings * sizeof (guint32)) + padded (head.string_bytes);
+      at += syn_padded (head.n_strings * sizeof (guint32)) + syn_padded (head.string_bytes);
     }
   if (self->ops->load != NULL && !self->ops->load (self, (guint) head.n_rows, &at, end))
     return fail (self, error, "it is damaged");

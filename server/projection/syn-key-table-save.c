@@ -11,6 +11,7 @@
 #include "replica-hash.h"
 #include "syn-bits.h"
 #include "syn-error.h"
+#include "syn-padded.h"
 
 typedef struct {
   guint64 n_rows;
@@ -22,12 +23,6 @@ typedef struct {
   guint64 n_strings;
   guint64 string_bytes;
 } ColumnHead;
-
-static gsize
-padded (gsize size)
-{
-  return (size + 7) / 8 * 8;
-}
 
 static guint64
 pack_type (const SynKeyColumn *column)
@@ -108,20 +103,11 @@ syn_key_table_get_saved_size (const SynKeyTable *self)
     {
       const SynKeyColumn *column = &self->columns[i];
 
-      size += sizeof (ColumnHead) + padded ((gsize) self->n_rows * column->width) + padded (syn_bits_size (self->n_rows));
+      size += sizeof (ColumnHead) + syn_padded ((gsize) self->n_rows * column->width) + syn_padded (syn_bits_size (self->n_rows));
       if (column->pool != NULL)
         size += syn_string_pool_get_saved_size (column->pool);
     }
   return size;
-}
-
-static void
-append_padded (GByteArray *out, gconstpointer data, gsize size)
-{
-  static const guint8 zeros[8] = { 0 };
-
-  g_byte_array_append (out, data, (guint) size);
-  g_byte_array_append (out, zeros, (guint) (padded (size) - size));
 }
 
 void
@@ -141,8 +127,8 @@ syn_key_table_save (const SynKeyTable *self, GByteArray *out)
           column_head.string_bytes = syn_string_pool_get_bytes (column->pool);
         }
       g_byte_array_append (out, (const guint8 *) &column_head, sizeof column_head);
-      append_padded (out, column->data, (gsize) self->n_rows * column->width);
-      append_padded (out, column->validity, syn_bits_size (self->n_rows));
+      syn_append_padded (out, column->data, (gsize) self->n_rows * column->width);
+      syn_append_padded (out, column->validity, syn_bits_size (self->n_rows));
       if (column->pool != NULL)
         syn_string_pool_save (column->pool, out);
     }
@@ -209,9 +195,9 @@ load_column (SynKeyColumn *column, guint n_rows, const guint8 **at, const guint8
   ColumnHead head;
 
   memcpy (&head, *at, sizeof head);
-  *at += sizeof head + padded (data_size) + padded (bits_size);
-  memcpy (column->data, *at - padded (bits_size) - padded (data_size), data_size);
-  memcpy (column->validity, *at - padded (bits_size), bits_size);
+  *at += sizeof head + syn_padded (data_size) + syn_padded (bits_size);
+  memcpy (column->data, *at - syn_padded (bits_size) - syn_padded (data_size), data_size);
+  memcpy (column->validity, *at - syn_padded (bits_size), bits_size);
   if (n_rows % 8 != 0)
     column->validity[n_rows / 8] &= (guint8) ((1u << n_rows % 8) - 1);
   if (column->pool != NULL)
@@ -219,7 +205,7 @@ load_column (SynKeyColumn *column, guint n_rows, const guint8 **at, const guint8
       gsize rest = (gsize) (end - *at);
 
       if (head.string_bytes > rest || head.n_strings > head.string_bytes
-          || padded (head.string_bytes) + padded (head.n_strings * sizeof (guint32)) > rest)
+          || syn_padded (head.string_bytes) + syn_padded (head.n_strings * sizeof (guint32)) > rest)
         return "they are cut short";
       if (!syn_string_pool_load (column->pool, head.n_strings, head.string_bytes, *at))
         return "their text is damaged";
@@ -311,7 +297,7 @@ syn_key_table_load (SynKeyTable *self, const guint8 *data, gsize length, GError 
   for (guint i = 0; i < self->n_columns; i++)
     {
       SynKeyColumn *column = &self->columns[i];
-      gsize needed = sizeof (ColumnHead) + padded ((gsize) head.n_rows * column->width) + padded (syn_bits_size ((guint) head.n_rows));
+      gsize needed = sizeof (ColumnHead) + syn_padded ((gsize) head.n_rows * column->width) + syn_padded (syn_bits_size ((guint) head.n_rows));
       const char *fault;
       ColumnHead column_head;
 

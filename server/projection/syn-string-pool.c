@@ -8,6 +8,7 @@
  * string, and compaction is needed all the same. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-string-pool.h"
+#include "syn-padded.h"
 #include "replica-hash.h"
 
 #define SLACK_STRINGS 1024
@@ -248,32 +249,17 @@ syn_string_pool_copy_some (SynStringPool *self, const SynStringPool *from, guint
   return self->n == n_strings;
 }
 
-static gsize
-padded (gsize size)
-{
-  return (size + 7) / 8 * 8;
-}
-
 gsize
 syn_string_pool_get_saved_size (const SynStringPool *self)
 {
-  return padded (self->n * sizeof *self->offsets) + padded (self->offsets[self->n]);
-}
-
-static void
-append_padded (GByteArray *out, gconstpointer data, gsize size)
-{
-  static const guint8 zeros[8] = { 0 };
-
-  g_byte_array_append (out, data, (guint) size);
-  g_byte_array_append (out, zeros, (guint) (padded (size) - size));
+  return syn_padded (self->n * sizeof *self->offsets) + syn_padded (self->offsets[self->n]);
 }
 
 void
 syn_string_pool_save (const SynStringPool *self, GByteArray *out)
 {
-  append_padded (out, self->offsets, self->n * sizeof *self->offsets);
-  append_padded (out, self->bytes, self->offsets[self->n]);
+  syn_append_padded (out, self->offsets, self->n * sizeof *self->offsets);
+  syn_append_padded (out, self->bytes, self->offsets[self->n]);
 }
 
 /* Text may hold NULs, before and after which it is UTF-8. */
@@ -294,7 +280,7 @@ is_text (const char *text, gsize length)
 gboolean
 syn_string_pool_load (SynStringPool *self, guint64 n_strings, guint64 n_bytes, const guint8 *data)
 {
-  const char *bytes = (const char *) data + padded (n_strings * sizeof (guint32));
+  const char *bytes = (const char *) data + syn_padded (n_strings * sizeof (guint32));
   guint32 start, next;
 
   g_return_val_if_fail (self->n == 0, FALSE);

@@ -37,7 +37,7 @@ make (void)
   g_autofree char *big = g_strnfill (BIG, 'b');
   guint64 epoch;
 
-  journal_catch_warnings ();
+  store_catch_warnings ();
   journal_setup_sqlite (&journal, NULL);
   epoch = journal_fill (&journal, 0, N_RECORDS);
   texts = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
@@ -171,5 +171,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_assert_true (g_file_set_contents_full (journal.path, bytes, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
   read_as_operator ();
   read_as_silo ();
+  store_forget_warnings ();
   return 0;
 }

@@ -69,7 +69,7 @@ journal_teardown (Journal *self, gconstpointer data)
 {
   journal_close (self);
   syn_silo_free (self->silo);
-  g_clear_pointer (&last_warning, g_free);
+  store_forget_warnings ();
   g_free (self->path);
   if (self->folder != NULL)
     store_folder_remove (self->folder);
@@ -269,29 +269,4 @@ journal_execute (Journal *self, const char *sql)
   if (sqlite3_exec (db, sql, NULL, NULL, NULL) != SQLITE_OK)
     g_error ("%s: %s", sql, sqlite3_errmsg (db));
   g_assert_cmpint (sqlite3_close (db), ==, SQLITE_OK);
-}
-
-/* ---- warnings ---- */
-
-char *last_warning;
-
-static GLogWriterOutput
-catch_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
-{
-  if ((level & G_LOG_LEVEL_MASK) != G_LOG_LEVEL_WARNING)
-    return g_log_writer_default (level, fields, n_fields, user_data);
-  for (gsize i = 0; i < n_fields; i++)
-    if (strcmp (fields[i].key, "MESSAGE") == 0)
-      {
-        g_free (last_warning);
-        last_warning = g_strdup (fields[i].value);
-      }
-  return G_LOG_WRITER_HANDLED;
-}
-
-void
-journal_catch_warnings (void)
-{
-  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  g_log_set_writer_func (catch_warning, NULL, NULL);
 }

@@ -55,7 +55,3 @@ void assert_error_says (const GError *error, int code, const char *a, const char
 /* It cannot be opened, with an error of @code that names the file and has @message. @vfs: (nullable) */
 void journal_assert_not_opened (Journal *self, const char *vfs, int code, const char *message);
 void journal_execute (Journal *self, const char *sql); /* on the closed file */
-
-/* Warnings are kept here, not printed. */
-extern char *last_warning; /* (owned) */
-void journal_catch_warnings (void);

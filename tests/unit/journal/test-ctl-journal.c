@@ -482,7 +482,7 @@ main (int argc, char **argv)
   };
 
   g_test_init (&argc, &argv, NULL);
-  journal_catch_warnings ();
+  store_catch_warnings ();
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     {
       g_autofree char *path = g_strconcat ("/ctl-journal/", tests[i].name, NULL);

@@ -169,7 +169,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  journal_catch_warnings ();
+  store_catch_warnings ();
   g_test_add ("/journal-kill/killed", Journal, NULL, journal_setup_sqlite, test_killed, journal_teardown);
   return g_test_run ();
 }

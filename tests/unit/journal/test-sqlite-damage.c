@@ -372,7 +372,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  journal_catch_warnings ();
+  store_catch_warnings ();
 #define ADD(name, func) g_test_add ("/sqlite-journal/" name, Journal, NULL, journal_setup_sqlite, func, journal_teardown)
   ADD ("not-ours", test_not_ours);
   ADD ("damaged-record", test_damaged_record);

@@ -306,3 +306,40 @@ broken_vfs_register (void)
   vfs.xOpen = broken_open;
   g_assert_cmpint (sqlite3_vfs_register (&vfs, FALSE), ==, SQLITE_OK);
 }
+
+/* ---- warnings ---- */
+
+char *last_warning;
+GString *all_warnings;
+
+static GLogWriterOutput
+catch_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+  if ((level & G_LOG_LEVEL_MASK) != G_LOG_LEVEL_WARNING)
+    return g_log_writer_default (level, fields, n_fields, user_data);
+  for (gsize i = 0; i < n_fields; i++)
+    if (strcmp (fields[i].key, "MESSAGE") == 0)
+      {
+        g_free (last_warning);
+        last_warning = g_strdup (fields[i].value);
+        g_string_append_printf (all_warnings, "%s\n", last_warning);
+      }
+  return G_LOG_WRITER_HANDLED;
+}
+
+void
+store_catch_warnings (void)
+{
+  if (all_warnings == NULL)
+    all_warnings = g_string_new (NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+  g_log_set_writer_func (catch_warning, NULL, NULL);
+}
+
+void
+store_forget_warnings (void)
+{
+  g_clear_pointer (&last_warning, g_free);
+  if (all_warnings != NULL)
+    g_string_truncate (all_warnings, 0);
+}

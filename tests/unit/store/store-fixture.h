@@ -48,6 +48,12 @@ typedef struct {
 extern BrokenVfs broken_vfs;
 void broken_vfs_register (void);
 
+/* Warnings are kept here, not printed: the last one, and all of them, a line each. */
+extern char *last_warning; /* (owned) (nullable) */
+extern GString *all_warnings;
+void store_catch_warnings (void);
+void store_forget_warnings (void);
+
 /* Temporary folders, and what a store leaves in them. */
 char *store_folder_new (void);
 void store_folder_remove (char *folder);

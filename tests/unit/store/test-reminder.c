@@ -12,7 +12,6 @@ enum { SET = 1, CLEAR, SET_AND_CLEAR, GET };
 
 static struct {
   GString *log;      /* "[name@ms]" for each tick, ms since the first silo's start */
-  GString *warnings;
   gint64 away_ms;    /* by how much the present silo started later than the first */
   guint n_activated;
   guint n_fail;      /* so many ticks fail */
@@ -132,15 +131,6 @@ typedef struct {
   SynSilo *silo;
 } Fixture;
 
-static GLogWriterOutput
-catch_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
-{
-  for (gsize i = 0; i < n_fields; i++)
-    if (strcmp (fields[i].key, "MESSAGE") == 0 && level == G_LOG_LEVEL_WARNING)
-      g_string_append_printf (world.warnings, "%s\n", (const char *) fields[i].value);
-  return (level & G_LOG_LEVEL_WARNING) != 0 ? G_LOG_WRITER_HANDLED : g_log_writer_default (level, fields, n_fields, user_data);
-}
-
 static void
 start (Fixture *self, gboolean with_type)
 {
@@ -170,7 +160,7 @@ setup (Fixture *self, gconstpointer data)
 {
   memset (&world, 0, sizeof world);
   world.log = g_string_new (NULL);
-  world.warnings = g_string_new (NULL);
+  store_forget_warnings ();
   broken_vfs = (BrokenVfs){ 0 };
   self->folder = store_folder_new ();
   start (self, TRUE);
@@ -182,7 +172,6 @@ teardown (Fixture *self, gconstpointer data)
   g_clear_pointer (&self->silo, syn_silo_free);
   store_folder_remove (self->folder);
   g_string_free (world.log, TRUE);
-  g_string_free (world.warnings, TRUE);
 }
 
 static void
@@ -327,7 +316,7 @@ test_failing (Fixture *self, gconstpointer data)
   tell (self, "k", SET, "a 1000");
   world.n_fail = 3;
   assert_log (self, 20000, "[a@1000][a@2000][a@4000][a@8000]");
-  g_assert_cmpstr (world.warnings->str, ==, "reminder \"a\" of sleeper/k failed, and comes again: not now\n");
+  g_assert_cmpstr (all_warnings->str, ==, "reminder \"a\" of sleeper/k failed, and comes again: not now\n");
   tell (self, "k", SET, "b 1000 1500");
   world.n_fail = 3;
   assert_log (self, 7000, "[b@21000][b@22000][b@23500][b@25000][b@25500][b@27000]");
@@ -406,7 +395,7 @@ test_not_read_at_first (Fixture *self, gconstpointer data)
   syn_silo_register (self->silo, &sleeper_type, NULL);
   g_assert_true (syn_silo_start (self->silo, NULL, &error));
   syn_silo_settle (self->silo);
-  g_assert_nonnull (strstr (world.warnings->str, "are not there yet: "));
+  g_assert_nonnull (strstr (all_warnings->str, "are not there yet: "));
   assert_log (self, 15000, "");
   broken_vfs.read_result = SQLITE_OK;
   tell (self, "k", SET, "b 1000"); /* known before the others are */
@@ -420,8 +409,8 @@ test_unknown_type (Fixture *self, gconstpointer data)
   tell (self, "k", SET, "a 1000");
   stop (self, 0);
   start (self, FALSE);
-  g_assert_nonnull (strstr (world.warnings->str, "1 reminders of partition "));
-  g_assert_nonnull (strstr (world.warnings->str, "are of grain types that this silo does not have; they are kept"));
+  g_assert_nonnull (strstr (all_warnings->str, "1 reminders of partition "));
+  g_assert_nonnull (strstr (all_warnings->str, "are of grain types that this silo does not have; they are kept"));
   syn_silo_advance (self->silo, 5000);
   stop (self, 0);
   start (self, TRUE);
@@ -506,8 +495,7 @@ main (int argc, char **argv)
   };
 
   g_test_init (&argc, &argv, NULL);
-  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  g_log_set_writer_func (catch_warning, NULL, NULL);
+  store_catch_warnings ();
   broken_vfs_register ();
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     {

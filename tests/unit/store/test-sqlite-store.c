@@ -12,22 +12,6 @@ typedef struct {
   char *path;
 } Fixture;
 
-static char *last_warning; /* (owned) */
-
-static GLogWriterOutput
-catch_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
-{
-  if ((level & G_LOG_LEVEL_MASK) != G_LOG_LEVEL_WARNING)
-    return g_log_writer_default (level, fields, n_fields, user_data);
-  for (gsize i = 0; i < n_fields; i++)
-    if (strcmp (fields[i].key, "MESSAGE") == 0)
-      {
-        g_free (last_warning);
-        last_warning = g_strdup (fields[i].value);
-      }
-  return G_LOG_WRITER_HANDLED;
-}
-
 static void
 setup (Fixture *self, gconstpointer data)
 {
@@ -39,7 +23,7 @@ setup (Fixture *self, gconstpointer data)
 static void
 teardown (Fixture *self, gconstpointer data)
 {
-  g_clear_pointer (&last_warning, g_free);
+  store_forget_warnings ();
   g_free (self->path);
   store_folder_remove (self->folder);
 }
@@ -533,8 +517,7 @@ main (int argc, char **argv)
   };
 
   g_test_init (&argc, &argv, NULL);
-  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  g_log_set_writer_func (catch_warning, NULL, NULL);
+  store_catch_warnings ();
   broken_vfs_register ();
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     {

@@ -33,7 +33,6 @@ static struct {
   guint n_functions; /* calls of state functions */
   const char *who; /* (nullable): in the context of requests */
   GString *log;
-  GString *warnings;
 } world;
 
 static GBytes *
@@ -274,15 +273,6 @@ assert_fails (Fixture *self, int method, int code)
   g_assert_error (reply.error, SYN_ERROR, code);
 }
 
-static GLogWriterOutput
-catch_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
-{
-  for (gsize i = 0; i < n_fields; i++)
-    if (strcmp (fields[i].key, "MESSAGE") == 0 && level == G_LOG_LEVEL_WARNING)
-      g_string_append (world.warnings, fields[i].value);
-  return (level & G_LOG_LEVEL_WARNING) != 0 ? G_LOG_WRITER_HANDLED : g_log_writer_default (level, fields, n_fields, user_data);
-}
-
 static void
 start (Fixture *self)
 {
@@ -309,7 +299,7 @@ setup (Fixture *self, gconstpointer data)
 {
   memset (&world, 0, sizeof world);
   world.log = g_string_new (NULL);
-  world.warnings = g_string_new (NULL);
+  store_forget_warnings ();
   broken_vfs = (BrokenVfs){ 0 };
   self->folder = store_folder_new ();
   start (self);
@@ -321,7 +311,6 @@ teardown (Fixture *self, gconstpointer data)
   g_clear_pointer (&self->silo, syn_silo_free);
   store_folder_remove (self->folder);
   g_string_free (world.log, TRUE);
-  g_string_free (world.warnings, TRUE);
 }
 
 /* What somebody else writes of the same grain: another activation, behind its back. */
@@ -544,7 +533,7 @@ test_drain (Fixture *self, gconstpointer data)
   }
   start (self);
   assert_told (self, GET, "106");
-  g_assert_cmpstr (world.warnings->str, ==, "");
+  g_assert_cmpstr (all_warnings->str, ==, "");
 }
 
 static void
@@ -564,8 +553,8 @@ test_disk (Fixture *self, gconstpointer data)
   broken_vfs.write_result = SQLITE_FULL;
   assert_told (self, END, "3");
   assert_told (self, GET, "3");
-  g_assert_nonnull (strstr (world.warnings->str, "counter/a ended, and what it wrote last is not kept: "));
-  g_assert_nonnull (strstr (world.warnings->str, "database or disk is full"));
+  g_assert_nonnull (strstr (all_warnings->str, "counter/a ended, and what it wrote last is not kept: "));
+  g_assert_nonnull (strstr (all_warnings->str, "database or disk is full"));
   world.write_at_end = FALSE;
 }
 
@@ -673,8 +662,7 @@ main (int argc, char **argv)
   };
 
   g_test_init (&argc, &argv, NULL);
-  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  g_log_set_writer_func (catch_warning, NULL, NULL);
+  store_catch_warnings ();
   broken_vfs_register ();
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     {

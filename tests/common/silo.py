@@ -20,6 +20,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -338,6 +339,24 @@ class _TapResult(unittest.TestResult):
         if error is not None:
             entry = (self.failures if issubclass(error[0], test.failureException) else self.errors)[-1]
             self._bad(subtest, entry[1])
+
+
+def read_answer(connection):
+    """One HTTP answer, as its Content-Length says, from a socket: its status, its head up to the empty line, its body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            raise AssertionError(f"closed after {data!r}")
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    found = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
+    while len(body) < (int(found.group(1)) if found else 0):
+        more = connection.recv(65536)
+        if not more:
+            raise AssertionError(f"closed after {len(body)} bytes of the body")
+        body += more
+    return int(head[9:12]), head, body
 
 
 def main():

@@ -20,7 +20,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "common"))
 
 from certs import Certificates
-from silo import Silo, main, program, until
+from silo import Silo, main, program, read_answer, until
 
 CATALOG = {
     "sources": [{"name": "s", "kind": "http", "fields": {"key": "string", "n": "int64"}}],
@@ -63,18 +63,6 @@ def read_frame(connection):
     elif length == 127:
         length, = struct.unpack(">Q", read_exactly(connection, 8))
     return first, read_exactly(connection, length)
-
-
-def read_answer(connection):
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = connection.recv(65536)
-        if not more:
-            raise AssertionError(f"closed after {data!r}")
-        data += more
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = next((int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length: ")), 0)
-    return int(head[9:12]), head, body + read_exactly(connection, length - len(body))
 
 
 def get(path, more=""):

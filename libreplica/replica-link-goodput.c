@@ -92,8 +92,8 @@ replica_link_await_first_byte (ReplicaLink *self)
     source->tag = g_source_add_unix_fd (self->first_byte, source->fd, G_IO_IN);
 }
 
-static void
-choose_compression (ReplicaLink *self)
+void
+replica_link_choose_compression (ReplicaLink *self)
 {
   switch (self->compression)
     {
@@ -105,7 +105,8 @@ choose_compression (ReplicaLink *self)
       break;
     case REPLICA_COMPRESSION_AUTO:
     default:
-      self->is_zstd = !self->is_loopback && replica_meter_pays_zstd (&self->meter, self->is_zstd);
+      /* What is on loopback and far is at the other end of a tunnel. */
+      self->is_zstd = (!self->is_loopback || replica_meter_is_far (&self->meter)) && replica_meter_pays_zstd (&self->meter, self->is_zstd);
       break;
     }
 }
@@ -113,12 +114,15 @@ choose_compression (ReplicaLink *self)
 void
 replica_link_measure (ReplicaLink *self, gsize size_bytes, gint64 asked_us)
 {
+  gsize seen_bytes = size_bytes > self->first_bytes ? size_bytes - self->first_bytes : 0;
+
   if (self->first_byte == NULL)
     replica_meter_add_message (&self->meter, size_bytes, asked_us, self->heard_us);
+  else if (self->first_us >= 0 && size_bytes >= REPLICA_METER_BIG_BYTES && seen_bytes < REPLICA_METER_BIG_BYTES)
+    replica_meter_add_unseen (&self->meter);
   else if (self->first_us >= 0)
-    replica_meter_add_stretch (&self->meter, size_bytes > self->first_bytes ? size_bytes - self->first_bytes : 0, self->first_us,
-                               self->heard_us);
-  choose_compression (self);
+    replica_meter_add_stretch (&self->meter, seen_bytes, self->first_us, self->heard_us);
+  replica_link_choose_compression (self);
 }
 
 void
@@ -127,7 +131,7 @@ replica_link_set_compression (ReplicaLink *self, ReplicaCompression compression)
   g_return_if_fail (REPLICA_IS_LINK (self));
 
   self->compression = compression;
-  choose_compression (self);
+  replica_link_choose_compression (self);
 }
 
 gboolean

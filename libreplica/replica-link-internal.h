@@ -72,6 +72,7 @@ struct _ReplicaLink
   gint64 probe_every_us;
   ReplicaToken probe_token;
   ReplicaMeter meter;
+  gint64 connect_us; /* when the last attempt began */
   double goodput; /* as notified */
   GSource *first_byte;      /* (owned) (nullable) of the connection that stands: when an answer begins to arrive */
   gint64 first_us;          /* when the one that is arriving did; -1: not seen */
@@ -113,6 +114,7 @@ void replica_link_watchdog_cb (gpointer data);
 void replica_link_watch_socket (ReplicaLink *self);
 void replica_link_unwatch_socket (ReplicaLink *self);
 void replica_link_measure (ReplicaLink *self, gsize size_bytes, gint64 asked_us);
+void replica_link_choose_compression (ReplicaLink *self); /* by what is known of the link now */
 /* Any message has been handled: the next byte belongs to another. */
 void replica_link_await_first_byte (ReplicaLink *self);
 void replica_link_arm_watchdog (ReplicaLink *self);

@@ -240,6 +240,8 @@ link_went_online (ReplicaLink *self, SoupWebsocketConnection *connection)
   self->heard_us = self->answer_us = replica_link_now (self);
   self->received_bytes = replica_link_received_bytes (self);
   replica_link_watch_socket (self);
+  self->meter.reach_us = (self->heard_us - self->connect_us) / 2; /* one round trip for TCP, one for HTTP */
+  replica_link_choose_compression (self);
   self->meter.last_arrival_us = self->heard_us;
   self->probe_due = TRUE; /* the first answer brings the first round trip */
   self->probe_every_us = REPLICA_LINK_PROBE_US;
@@ -348,6 +350,7 @@ link_connect (ReplicaLink *self)
   Attempt *attempt = g_new0 (Attempt, 1);
 
   self->connecting = g_cancellable_new ();
+  self->connect_us = replica_link_now (self);
   g_weak_ref_init (&attempt->link, self);
   attempt->cancellable = g_object_ref (self->connecting);
   attempt->message = g_object_ref (message);

@@ -21,7 +21,8 @@ typedef enum {
 
 /**
  * ReplicaCompression:
- * @REPLICA_COMPRESSION_AUTO: when the goodput that was measured says that it pays; never on loopback
+ * @REPLICA_COMPRESSION_AUTO: when the goodput that was measured says that it pays (until one was, if the other end is far); never to a server that
+ *   is near and on loopback
  * @REPLICA_COMPRESSION_NEVER: snapshots come as they are
  * @REPLICA_COMPRESSION_ALWAYS: the server is asked to compress whatever it sends to views
  */

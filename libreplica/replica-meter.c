@@ -10,7 +10,7 @@
 void
 replica_meter_init (ReplicaMeter *meter)
 {
-  *meter = (ReplicaMeter){ .rtt_us = -1 };
+  *meter = (ReplicaMeter){ .rtt_us = -1, .reach_us = -1 };
 }
 
 void
@@ -18,6 +18,20 @@ replica_meter_add_rtt (ReplicaMeter *meter, gint64 sample_us)
 {
   sample_us = MAX (sample_us, 0);
   meter->rtt_us = meter->rtt_us < 0 ? sample_us : (7 * meter->rtt_us + sample_us) / 8;
+}
+
+static void
+add_sample (ReplicaMeter *meter, double bytes_per_s)
+{
+  meter->samples[meter->next] = bytes_per_s;
+  meter->next = (meter->next + 1) % REPLICA_METER_SAMPLES;
+  meter->n_samples = MIN (meter->n_samples + 1, REPLICA_METER_SAMPLES);
+}
+
+void
+replica_meter_add_unseen (ReplicaMeter *meter)
+{
+  add_sample (meter, 0);
 }
 
 void
@@ -29,9 +43,7 @@ replica_meter_add_stretch (ReplicaMeter *meter, gsize size_bytes, gint64 from_us
   /* Two messages of one read, or a clock that is too coarse: nothing can be said. */
   if (size_bytes < REPLICA_METER_BIG_BYTES || took_us < 100)
     return;
-  meter->samples[meter->next] = (double) size_bytes * G_USEC_PER_SEC / (double) took_us;
-  meter->next = (meter->next + 1) % REPLICA_METER_SAMPLES;
-  meter->n_samples = MIN (meter->n_samples + 1, REPLICA_METER_SAMPLES);
+  add_sample (meter, (double) size_bytes * G_USEC_PER_SEC / (double) took_us);
 }
 
 void
@@ -43,6 +55,15 @@ replica_meter_add_message (ReplicaMeter *meter, gsize size_bytes, gint64 asked_u
 }
 
 gboolean
+replica_meter_is_far (const ReplicaMeter *meter)
+{
+  double goodput = replica_meter_get_goodput (meter);
+
+  return (meter->rtt_us >= 0 ? meter->rtt_us : meter->reach_us) >= REPLICA_METER_FAR_US
+         || (goodput > 0 && goodput < REPLICA_METER_FAR_GOODPUT);
+}
+
+gboolean
 replica_meter_pays_zstd (const ReplicaMeter *meter, gboolean is_on)
 {
   const double limit =
@@ -50,7 +71,7 @@ replica_meter_pays_zstd (const ReplicaMeter *meter, gboolean is_on)
   double goodput = replica_meter_get_goodput (meter);
 
   if (goodput == 0)
-    return is_on;
+    return replica_meter_is_far (meter);
   return goodput < (is_on ? limit : limit / 2);
 }
 

@@ -7,13 +7,19 @@
 
 G_BEGIN_DECLS
 
-#define REPLICA_METER_SAMPLES 16
+/* So many snapshots after a link got slower, that is known. */
+#define REPLICA_METER_SAMPLES 6
+/* With a round trip of so much, it is not a local network. Compressing and decompressing 1 MB takes less. */
+#define REPLICA_METER_FAR_US 10000
+/* Bytes/s: nor with so little. */
+#define REPLICA_METER_FAR_GOODPUT 2.5e6
 /* Below this, latency and not bandwidth decides how long a message takes. */
 #define REPLICA_METER_BIG_BYTES 16384
 
 typedef struct
 {
   gint64 rtt_us; /* smoothed as TCP does (RFC 6298: 1/8 of each new sample); -1: unknown */
+  gint64 reach_us; /* what stands for the round trip until it is known: half of the time that connecting took; -1: unknown, too */
   gint64 last_arrival_us;
   guint n_samples;
   guint next;
@@ -45,6 +51,22 @@ void replica_meter_add_message (ReplicaMeter *meter, gsize size_bytes, gint64 as
  */
 void replica_meter_add_stretch (ReplicaMeter *meter, gsize size_bytes, gint64 from_us, gint64 to_us);
 
+/**
+ * replica_meter_is_far:
+ *
+ * Whether a round trip takes %REPLICA_METER_FAR_US or more (as long as none was measured: whether connecting looks like it), or the goodput is known
+ * and below %REPLICA_METER_FAR_GOODPUT. (On a link that is never idle there is no round trip to measure.) Nothing known: no.
+ */
+gboolean replica_meter_is_far (const ReplicaMeter *meter);
+
+/**
+ * replica_meter_add_unseen:
+ *
+ * A message of %REPLICA_METER_BIG_BYTES or more was here before anybody looked. That says nothing, but that what was seen once is older now: after
+ * %REPLICA_METER_SAMPLES of them it is forgotten.
+ */
+void replica_meter_add_unseen (ReplicaMeter *meter);
+
 /* What compressing a table of quotes gives and costs, measured by bench/delta; bytes/s of what is compressed, on a machine that is not
  * the fastest, and on one core. */
 #define REPLICA_METER_ZSTD_SHARE 0.6
@@ -62,7 +84,10 @@ void replica_meter_add_stretch (ReplicaMeter *meter, gsize size_bytes, gint64 fr
  *
  * the size falls out (C. Krintz and S. Sucu, "Adaptive On-the-Fly Compression", IEEE TPDS 17(1), 2006, compare the same two times, with
  * forecasts of all four quantities; here only b changes, and the others are constants). On below half of that rate, off above it, so
- * that a link near it does not go back and forth. Unknown: as it is.
+ * that a link near it does not go back and forth.
+ *
+ * Nothing measured yet: on if the other end is far. The first snapshot is the one that comes in full, and nobody knows how fast the link is: if it is slow,
+ * compressing saves seconds; if it is not, it costs less than the round trip.
  */
 gboolean replica_meter_pays_zstd (const ReplicaMeter *meter, gboolean is_on);
 

@@ -44,7 +44,7 @@ test_goodput (void)
   replica_meter_add_message (&meter, 16383, 14000000, 14100200);
   replica_meter_add_message (&meter, 1000000, 14000000, 14100210);
   g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 2e6, 1);
-  /* The link got slower: the old best is forgotten after 16 more. */
+  /* The link got slower: the old best is forgotten after some more. */
   for (gint64 i = 0; i < REPLICA_METER_SAMPLES; i++)
     replica_meter_add_message (&meter, 50000, 14000000, 15100210 + i * 1000000);
   g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 50000, 1);
@@ -62,6 +62,11 @@ test_stretches (void)
   replica_meter_add_stretch (&meter, 10, 6000000, 6000200);        /* most of it was there before anybody looked */
   replica_meter_add_stretch (&meter, 1000000, 7000000, 7000050);   /* all in one go */
   g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 1e8, 1);
+  for (guint i = 1; i < REPLICA_METER_SAMPLES; i++)
+    replica_meter_add_unseen (&meter);
+  g_assert_cmpfloat_with_epsilon (replica_meter_get_goodput (&meter), 1e8, 1);
+  replica_meter_add_unseen (&meter); /* nothing was seen for so long */
+  g_assert_cmpfloat (replica_meter_get_goodput (&meter), ==, 0);
 }
 
 /* A million bytes a round, at that rate. */
@@ -79,8 +84,19 @@ test_zstd_pays (void)
   ReplicaMeter meter;
 
   replica_meter_init (&meter);
-  g_assert_false (replica_meter_pays_zstd (&meter, FALSE)); /* unknown: as it is */
-  g_assert_true (replica_meter_pays_zstd (&meter, TRUE));
+  g_assert_false (replica_meter_pays_zstd (&meter, FALSE)); /* nothing known */
+  g_assert_false (replica_meter_pays_zstd (&meter, TRUE));
+  meter.reach_us = REPLICA_METER_FAR_US;
+  g_assert_true (replica_meter_pays_zstd (&meter, FALSE)); /* connecting took long */
+  replica_meter_add_rtt (&meter, 500);
+  g_assert_false (replica_meter_pays_zstd (&meter, TRUE)); /* for another reason */
+  meter.rtt_us = REPLICA_METER_FAR_US;
+  g_assert_true (replica_meter_pays_zstd (&meter, FALSE));
+  meter.rtt_us = 0;
+  set_rate (&meter, REPLICA_METER_FAR_GOODPUT * 1.1);
+  g_assert_false (replica_meter_is_far (&meter));
+  set_rate (&meter, REPLICA_METER_FAR_GOODPUT * 0.9);
+  g_assert_true (replica_meter_is_far (&meter));
   set_rate (&meter, 125e3); /* 1 Mbit/s */
   g_assert_true (replica_meter_pays_zstd (&meter, FALSE));
   set_rate (&meter, limit * 0.45);

@@ -318,6 +318,15 @@ hold_over (SynTimer *timer, gpointer user_data)
     syn_waiter_make_ready (waiter, SYN_WAITER_READY);
 }
 
+void
+syn_waiter_end_hold (SynWaiter *waiter)
+{
+  if (waiter->state != SYN_WAITER_PARKED)
+    return;
+  syn_lane_disarm (waiter->beacon->set->lane, &waiter->timer);
+  hold_over (&waiter->timer, waiter);
+}
+
 static void
 link_waiter (SynBeacon *self, SynWaiter *waiter, guint hold_ms)
 {

@@ -50,6 +50,8 @@ guint syn_waiter_get_age_ms (SynWaiter *waiter);
 gboolean syn_waiter_get_newest (const SynWaiter *waiter, ReplicaToken *token);
 /* The newest snapshot that is held for @path in this spelling (transfer none) (nullable), which may be old: asks nobody. */
 ReplicaSnapshot *syn_beacon_set_peek (SynBeaconSet *self, const char *path);
+/* Its hold is over: it is answered as soon as it is known what with, as a poll without a hold. Also when not waiting. */
+void syn_waiter_end_hold (SynWaiter *waiter);
 void syn_waiter_cancel (SynWaiter *waiter);  /* the answer will not come; also when not waiting */
 /* Cancel, and let go of the beacon: before the waiter's memory goes. Its reader may well come back with another waiter. */
 void syn_waiter_forget (SynWaiter *waiter);

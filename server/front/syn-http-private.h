@@ -136,7 +136,7 @@ void syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const ch
 
 typedef enum
 {
-  SYN_HTTP_END_LEFT,  /* its client sends no more: answer at once, or not at all */
+  SYN_HTTP_END_LEFT,  /* its client sends no more: answer as soon as it is known what with */
   SYN_HTTP_END_DRAIN, /* the silo goes away: answer soon */
 } SynHttpEnd;
 

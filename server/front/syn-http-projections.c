@@ -170,6 +170,7 @@ typedef struct
   SynIfNoneMatch match;
   SynForm form;
   gint64 until_ms; /* of the lane's clock: when the hold ends */
+  gboolean left;   /* its client sends no more, and likely is away */
 } Poll;
 
 static void answered (
@@ -184,7 +185,10 @@ poll_of_waiter (SynWaiter *waiter)
 static void
 poll_free (Poll *self)
 {
-  syn_waiter_forget (&self->waiter);
+  if (self->left)
+    syn_waiter_withdraw (&self->waiter);
+  else
+    syn_waiter_forget (&self->waiter);
   g_free (self);
 }
 
@@ -279,16 +283,15 @@ poll_end (SynHttpRequest *request, SynHttpEnd why)
   Poll *self = (Poll *) request;
 
   if (why == SYN_HTTP_END_LEFT)
-    syn_waiter_withdraw (&self->waiter);
-  else
-    syn_waiter_cancel (&self->waiter);
-  if (why == SYN_HTTP_END_LEFT && !replica_token_equal (self->waiter.token, REPLICA_TOKEN_NONE))
-    respond_unchanged (self, self->waiter.token); /* a client may end its side only, and still read */
-  else
-    syn_http_respond_error (request->msg, SYN_ERROR_UNAVAILABLE,
-                            why == SYN_HTTP_END_DRAIN ? "the silo is going away"
-                                                      : "the client ended its side",
-                            SYN_RETRY_MS, NULL);
+    {
+      /* A client may end its side only, and still read: what it asked has an answer, which may be on its way to this lane. */
+      self->left = TRUE;
+      self->until_ms = syn_lane_now_ms (request->http->lane);
+      syn_waiter_end_hold (&self->waiter);
+      return;
+    }
+  syn_waiter_cancel (&self->waiter);
+  syn_http_respond_error (request->msg, SYN_ERROR_UNAVAILABLE, "the silo is going away", SYN_RETRY_MS, NULL);
   poll_finish (self);
 }
 

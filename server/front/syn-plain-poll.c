@@ -60,8 +60,11 @@ answered (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const 
   SynPlainConn *self = conn_of_waiter (waiter);
   guint age_s = syn_waiter_get_age_ms (waiter) / 1000;
 
-  /* Its client may well come back with another connection, as those do that libsoup serves. */
-  syn_waiter_forget (waiter);
+  /* Its client may well come back with another connection, as those do that libsoup serves; not when it has ended its side. */
+  if (self->ended)
+    syn_waiter_withdraw (waiter);
+  else
+    syn_waiter_forget (waiter);
   if (answer == SYN_ANSWER_SNAPSHOT)
     send_snapshot (self, snapshot, age_s);
   else if (answer == SYN_ANSWER_ERROR)
@@ -75,13 +78,14 @@ answered (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const 
 void
 syn_plain_conn_end_poll (SynPlainConn *self)
 {
-  gboolean draining = self->lane->draining;
-
-  syn_waiter_withdraw (&self->waiter);
-  if (!draining && !replica_token_equal (self->waiter.token, REPLICA_TOKEN_NONE))
-    send_unchanged (self, 0); /* a client may end its side only, and still read */
+  if (self->lane->draining)
+    {
+      syn_waiter_withdraw (&self->waiter);
+      send_error (self, SYN_ERROR_UNAVAILABLE, "the silo is going away", SYN_RETRY_MS);
+    }
   else
-    send_error (self, SYN_ERROR_UNAVAILABLE, draining ? "the silo is going away" : "the client ended its side", SYN_RETRY_MS);
+    /* A client may end its side only, and still read: what it asked has an answer, which may be on its way to this lane. */
+    syn_waiter_end_hold (&self->waiter);
 }
 
 /* Text of so many bytes takes longer to make than a lane should be kept: the front lane has the time. */

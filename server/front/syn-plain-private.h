@@ -119,7 +119,8 @@ void syn_plain_conn_free (SynPlainConn *self); /* dropped before */
 /* ---- syn-plain-poll.c ---- */
 /* FALSE: it is not one to be answered here, and nothing was done. */
 gboolean syn_plain_conn_poll (SynPlainConn *self, const SynPlainRequest *request);
-/* Answers what waits, for its client has sent its last byte, or the silo goes away (draining). */
+/* What waits is to wait no longer: its client has sent its last byte, and is answered as soon as it is known what with; or the silo goes away
+ * (draining), and it is answered now. */
 void syn_plain_conn_end_poll (SynPlainConn *self);
 
 /* ---- syn-plain-head.c ---- */

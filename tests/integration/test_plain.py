@@ -148,6 +148,21 @@ class Plain(unittest.TestCase):
             self.assertEqual(answers[0], answers[1])
             self.assertTrue(answers[0][0].startswith(b"HTTP/1.1 304 "))
 
+    def test_asks_and_ends_its_side(self):
+        """As `nc -N` does: what was asked is answered, not what the server happens to know when it sees the end."""
+        old = self.token()
+        self.publish("b", 7)
+        until(lambda: self.token() != old, what="a newer snapshot")
+        for number in range(10):  # each question is new to its lane
+            for first in ("", "Prefer: wait=30\r\n", f"If-None-Match: {old}\r\n", f"If-None-Match: {old}\r\nPrefer: wait=30\r\n"):
+                path = "p" if "None-Match" in first else f"p?limit={10 + number}"
+                for more in ("", FOREIGN):
+                    with self.subTest(path + " " + first + more), self.connect() as connection:
+                        connection.sendall(self.ask(path, first).format(more).encode())
+                        connection.shutdown(socket.SHUT_WR)
+                        self.assertTrue(read_answer(connection)[0].startswith(b"HTTP/1.1 200 "))
+                        self.assertEqual(connection.recv(100), b"")
+
     def test_drain(self):
         tag = self.token()
         connections = [self.connect(), self.connect()]

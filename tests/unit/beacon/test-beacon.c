@@ -135,6 +135,50 @@ test_holds (Fixture *self, gconstpointer data)
   reader_clear (&reader);
 }
 
+/* Whoever waits no longer is told what there is, not what he thinks there is. */
+static void
+test_ended_holds (Fixture *self, gconstpointer data)
+{
+  Reader reader = { .set = self->set }, other = { .set = self->set };
+
+  syn_waiter_end_hold (&reader.waiter); /* it does not wait */
+  poll_path (&reader, "quotes", 10000);
+  syn_waiter_end_hold (&reader.waiter); /* the owner has not said anything yet */
+  g_assert_cmpuint (reader.n_answers, ==, 0);
+  syn_silo_settle (self->silo);
+  g_assert_cmpint (reader.answer, ==, SYN_ANSWER_SNAPSHOT);
+  /* The newest is held: so it is unchanged. */
+  poll_path (&reader, NULL, 10000);
+  syn_silo_settle (self->silo);
+  g_assert_cmpuint (reader.n_answers, ==, 1);
+  syn_waiter_end_hold (&reader.waiter);
+  syn_waiter_end_hold (&reader.waiter);
+  syn_silo_settle (self->silo);
+  g_assert_cmpuint (reader.n_answers, ==, 2);
+  g_assert_cmpint (reader.answer, ==, SYN_ANSWER_UNCHANGED);
+  /* What this lane has is old by now, and not known to be: the owner is asked. */
+  syn_silo_advance (self->silo, SYN_BEACON_HOLD_MS);
+  publish (self, "quotes");
+  poll_path (&reader, NULL, 10000);
+  syn_waiter_end_hold (&reader.waiter);
+  syn_silo_settle (self->silo);
+  g_assert_cmpuint (reader.n_answers, ==, 3);
+  g_assert_cmpint (reader.answer, ==, SYN_ANSWER_SNAPSHOT);
+  g_assert_true (replica_token_equal (reader.token, world.newest));
+  /* It takes nobody else's hold. */
+  poll_path (&reader, NULL, 10000);
+  poll_path (&other, "quotes", 10000);
+  syn_silo_settle (self->silo);
+  poll_path (&other, "quotes", 10000);
+  syn_silo_settle (self->silo);
+  g_assert_cmpuint (status (self).waiting, ==, 2);
+  syn_waiter_end_hold (&reader.waiter);
+  syn_silo_settle (self->silo);
+  g_assert_cmpuint (status (self).waiting, ==, 1);
+  reader_clear (&reader);
+  reader_clear (&other);
+}
+
 static void
 test_no_snapshot_yet (Fixture *self, gconstpointer data)
 {
@@ -514,6 +558,7 @@ main (int argc, char **argv)
   ADD ("/beacon/slices", NULL, test_slices);
   ADD ("/beacon/two-lanes", NULL, test_two_lanes);
   ADD ("/beacon/holds", NULL, test_holds);
+  ADD ("/beacon/ended-holds", NULL, test_ended_holds);
   ADD ("/beacon/no-snapshot-yet", NULL, test_no_snapshot_yet);
   ADD ("/beacon/life-and-death", NULL, test_life_and_death);
   ADD ("/beacon/dies-while-polling", NULL, test_dies_while_polling);

@@ -119,3 +119,12 @@ replica_snapshot_free_forms (ReplicaSnapshot *self)
       g_free (delta);
     }
 }
+
+ReplicaSnapshot *
+replica_snapshot_new_bare (ReplicaSnapshot *self)
+{
+  ReplicaSnapshot *bare = replica_snapshot_new_trusted (g_bytes_ref (self->bytes));
+
+  bare->hash = __atomic_load_n (&self->hash, __ATOMIC_RELAXED);
+  return bare;
+}

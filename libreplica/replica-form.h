@@ -63,4 +63,13 @@ const ReplicaForm *replica_snapshot_get_delta (ReplicaSnapshot *self, ReplicaSna
  */
 gboolean replica_snapshot_peek_delta (ReplicaSnapshot *self, ReplicaSnapshot *base, const ReplicaForm **delta);
 
+/**
+ * replica_snapshot_new_bare:
+ *
+ * The same snapshot, without any form that was made of it (text, deltas, compressed): for whoever keeps it for its bytes. Those are shared.
+ *
+ * Returns: (transfer full)
+ */
+ReplicaSnapshot *replica_snapshot_new_bare (ReplicaSnapshot *self);
+
 G_END_DECLS

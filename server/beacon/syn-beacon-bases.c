@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a beacon held before what it holds now: the bases of deltas. On its lane.
  *
- * A reader names the snapshot that it has; mostly that is the one before the newest, and on a slow link one of a few before. Snapshots
- * are shared by all lanes and by whoever else has them, so keeping one costs its memory once. Only a beacon whose readers take deltas keeps
+ * A reader names the snapshot that it has; mostly that is the one before the newest, and on a slow link one of a few before. The bytes
+ * of snapshots are shared by all lanes and by whoever else has them, so keeping one costs its memory once; what was made of it (its JSON alone has
+ * more bytes) is not kept. Only a beacon whose readers take deltas keeps
  * any: at most SYN_MAX_BASES, of SYN_MAX_BASE_BYTES together (but one, whatever its size). A lane's have at most SYN_MAX_LANE_BASE_BYTES:
  * past that the oldest of all goes, so that ten thousand projections with one reader each cannot double the memory.
  *
@@ -11,6 +12,7 @@
  * Rejected: keeping what readers hold by reference (one that sleeps would keep a snapshot for ever), and by time (says nothing of memory). */
 #define G_LOG_DOMAIN "syn-beacon"
 
+#include "replica-form.h"
 #include "syn-beacon-private.h"
 
 struct _SynBase {
@@ -80,7 +82,8 @@ syn_beacon_keep_base (SynBeacon *self, ReplicaSnapshot *snapshot)
   base = g_new0 (SynBase, 1);
   base->link.data = base;
   base->beacon = self;
-  base->snapshot = snapshot;
+  base->snapshot = replica_snapshot_new_bare (snapshot);
+  replica_snapshot_unref (snapshot);
   base->older = self->bases;
   self->bases = base;
   self->n_bases++;

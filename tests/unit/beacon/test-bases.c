@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The bases of deltas that a beacon keeps: for whom, how many, and what of them goes when there are too many. */
 #include "beacon-fixture.h"
+#include "replica-snapshot-private.h"
 
 typedef struct {
   SynWaiter waiter;
   ReplicaToken base;  /* what the beacon still had of what it named */
   ReplicaToken given;
+  gboolean makes_forms; /* of each snapshot, all there are */
 } Taker;
 
 static void
@@ -18,6 +20,20 @@ told (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const GErr
   self->given = replica_snapshot_get_token (snapshot);
   base = syn_waiter_get_base (waiter);
   self->base = base != NULL ? replica_snapshot_get_token (base) : REPLICA_TOKEN_NONE;
+  if (!self->makes_forms)
+    return;
+  if (base != NULL)
+    {
+      /* Only the bytes that are counted are kept. */
+      g_assert_null (base->json);
+      g_assert_null (base->csv);
+      g_assert_null (base->deltas);
+      g_assert_null (base->full.zstd);
+      replica_snapshot_get_delta (snapshot, base, NULL);
+    }
+  replica_snapshot_get_json (snapshot);
+  replica_snapshot_get_csv (snapshot);
+  replica_form_get_zstd (replica_snapshot_get_full (snapshot), NULL);
 }
 
 static void
@@ -113,6 +129,21 @@ test_only_for_takers (Fixture *self, gconstpointer data)
   reader_clear (&plain);
 }
 
+/* What was made of a snapshot goes when it is no longer the newest: see told(). */
+static void
+test_bare (Fixture *self, gconstpointer data)
+{
+  Taker taker = { .makes_forms = TRUE };
+
+  take (self, &taker, "quotes", REPLICA_TOKEN_NONE);
+  for (guint i = 1; i <= 3; i++)
+    {
+      take_next (self, &taker, "quotes");
+      syn_silo_advance (self->silo, 1000);
+    }
+  syn_waiter_withdraw (&taker.waiter);
+}
+
 /* The oldest of the lane goes, whoever's it is. */
 static void
 test_lane_limit (Fixture *self, gconstpointer data)
@@ -155,6 +186,7 @@ main (int argc, char **argv)
 #define ADD(name, func) g_test_add ("/beacon/bases/" name, Fixture, NULL, fixture_setup, func, fixture_teardown)
   ADD ("ring", test_ring);
   ADD ("only-for-takers", test_only_for_takers);
+  ADD ("bare", test_bare);
   ADD ("lane-limit", test_lane_limit);
   return g_test_run ();
 }

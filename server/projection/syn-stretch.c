@@ -9,7 +9,7 @@
  * question that one person asks goes first, a hot projection with thousands of readers last: so the least is taken from the fewest. As many are
  * doubled as bring the lane to SYN_LANE_TARGET_PERMILLE by what they cost now, up to syn_stretch_max times each; as each is cheaper then, its like come
  * before it is doubled again. Twice the interval is half the cost; nothing is saved of what comes more seldom than that by itself
- * (a lane that is full cannot tell: there, all come late). Whoever is not polled costs nothing and is let alone; and nobody is delayed for nothing: not where all
+ * (a lane that is full cannot tell: there, all come late, and by how late they come more is to be saved than its load says). Whoever is not polled costs nothing and is let alone; and nobody is delayed for nothing: not where all
  * snapshots together are less than SYN_STRETCH_WORTH_PERMILLE of the time (the events are too many), and not those that are left when they all could
  * save less than that share of what is still needed (the hot and cheap, when the dear ones were not enough).
  *
@@ -43,16 +43,26 @@ rate_of (const SynStretch *self, const SynStretched *item)
   return syn_lane_now_ms (self->lane) - item->made_ms > 2 * item->gap_ms + LOOK_MS ? 0 : item->rate_us;
 }
 
-/* What doubling its interval would save. */
+/* What it would cost if the lane had the time: on one that is full snapshots come later than they should. How late is believed up to twice. */
+static gint64
+demand_of (const SynStretch *self, const SynStretched *item, gboolean is_full)
+{
+  gint64 rate_us = rate_of (self, item), base_ms = item->factor > 1 ? item->base_ms : item->interval_ms;
+  gint64 due_ms = base_ms * item->factor;
+
+  return is_full && due_ms > 0 ? rate_us * CLAMP (item->gap_ms, due_ms, 2 * due_ms) / due_ms : rate_us;
+}
+
+/* What doubling its interval would save of that. */
 static gint64
 saving_of (const SynStretch *self, const SynStretched *item, gboolean is_full)
 {
-  gint64 rate_us = rate_of (self, item), base_ms = item->factor > 1 ? item->base_ms : item->interval_ms;
+  gint64 base_ms = item->factor > 1 ? item->base_ms : item->interval_ms;
   gint64 doubled_ms = 2 * base_ms * item->factor;
 
   if (item->factor * 2 > syn_stretch_max || (!is_full && doubled_ms > 0 && item->gap_ms >= doubled_ms))
     return 0;
-  return rate_us / 2;
+  return demand_of (self, item, is_full) / 2;
 }
 
 typedef struct {
@@ -90,18 +100,19 @@ set_factor (SynStretch *self, SynStretched *item, guint factor)
   item->changed (item);
 }
 
-/* Those that could save something, @all_us: what all snapshots of the lane take of a second. */
+/* Those that could save something, @all_us: what all snapshots of the lane take of a second, @late_us: and would take more. */
 static GArray *
-find_savings (SynStretch *self, gboolean is_full, gint64 *all_us)
+find_savings (SynStretch *self, gboolean is_full, gint64 *all_us, gint64 *late_us)
 {
   GArray *choices = g_array_new (FALSE, FALSE, sizeof (Choice));
 
-  *all_us = 0;
+  *all_us = *late_us = 0;
   for (SynStretched *item = self->items; item != NULL; item = item->next)
     {
       Choice choice = { item, saving_of (self, item, is_full) };
 
       *all_us += rate_of (self, item);
+      *late_us += demand_of (self, item, is_full) - rate_of (self, item);
       if (choice.us > 0)
         g_array_append_val (choices, choice);
     }
@@ -112,15 +123,16 @@ find_savings (SynStretch *self, gboolean is_full, gint64 *all_us)
 static void
 stretch (SynStretch *self, const SynLoadShare *share)
 {
-  gint64 all_us, rest_us = 0; /* what those that are left could save together */
+  gint64 all_us, late_us, rest_us = 0; /* what those that are left could save together */
   gint64 near_us = NEAR_PERMILLE * share->had_permille; /* for so little nobody else is delayed */
   gint64 needed_us = ((gint64) share->permille - SYN_LANE_TARGET_PERMILLE) * share->had_permille;
   gint64 now_us = syn_lane_get_load (self->lane)->seen_us;
-  g_autoptr (GArray) choices = find_savings (self, share->permille >= SYN_LANE_FULL_PERMILLE, &all_us);
+  g_autoptr (GArray) choices = find_savings (self, share->permille >= SYN_LANE_FULL_PERMILLE, &all_us, &late_us);
   gboolean any = FALSE;
 
   if (all_us < SYN_STRETCH_WORTH_PERMILLE * share->had_permille)
     return;
+  needed_us += late_us;
   for (guint i = 0; i < choices->len; i++)
     rest_us += g_array_index (choices, Choice, i).us;
   for (guint i = 0; i < choices->len && needed_us > near_us && rest_us * 1000 >= needed_us * SYN_STRETCH_WORTH_PERMILLE; i++)

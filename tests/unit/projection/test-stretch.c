@@ -470,6 +470,25 @@ test_seldom (void)
   end (silo);
 }
 
+/* Five times what there is time for: it takes three steps, not one for each tenth too much. */
+static void
+test_far_too_much (void)
+{
+  const Play all[] = {
+    { .cap_ms = 40, .cost_us = 60000, .tick_ms = 10, .n_readers = 1, .asked = TRUE },
+    { .cap_ms = 40, .cost_us = 50000, .tick_ms = 10, .n_readers = 1, .asked = TRUE },
+    { .cap_ms = 40, .cost_us = 50000, .tick_ms = 10, .n_readers = 1, .asked = TRUE },
+    { .cap_ms = 40, .cost_us = 40000, .tick_ms = 10, .n_readers = 1, .asked = TRUE },
+  };
+  TestSilo *silo = start (all, G_N_ELEMENTS (all));
+
+  syn_silo_advance (silo->silo, 3 * (SYN_STRETCH_AFTER_MS + 700));
+  g_assert_cmpint (stretched (silo), ==, 4);
+  g_assert_cmpint (test_silo_metric (silo, "snapshot_stretches_total"), >=, 11);
+  g_assert_cmpuint (load (silo, 4000), <, SYN_LANE_BUDGET_PERMILLE);
+  end (silo);
+}
+
 /* Nothing is left of it some seconds after the load has gone: from the bound. */
 static void
 test_recovery (void)
@@ -665,6 +684,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stretch/readers-of-late-polls", test_readers_of_late_polls);
   g_test_add_func ("/stretch/fair", test_fair);
   g_test_add_func ("/stretch/seldom", test_seldom);
+  g_test_add_func ("/stretch/far-too-much", test_far_too_much);
   g_test_add_func ("/stretch/recovery", test_recovery);
   g_test_add_func ("/stretch/list", test_list);
   g_test_add_func ("/stretch/max", test_max);

@@ -45,19 +45,20 @@ def run():
 
 
 class SlowLink:
-    """@rate_mbit: 0 is no limit. @delay_ms: each way."""
+    """@rate_mbit: 0 is no limit. @delay_ms: each way. $SYNOPTIC_NETLAB_SYSCTL: what TCP does differently at the further end, as `tcp_congestion_control=reno …`."""
 
     def __init__(self, rate_mbit, delay_ms, wrap=()):
         self.process = subprocess.Popen([*wrap, program("slow-link", "SYNOPTIC_SLOW_LINK"), str(rate_mbit * 1000), str(delay_ms)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
             raise RuntimeError(self.process.communicate()[1])
-        if os.environ.get("SYNOPTIC_NETLAB_CONGESTION"):
-            self.congestion("> ", os.environ["SYNOPTIC_NETLAB_CONGESTION"])
+        for setting in os.environ.get("SYNOPTIC_NETLAB_SYSCTL", "").split() if not wrap else ():
+            name, _, value = setting.partition("=")
+            self.sysctl(name, value)
 
-    def congestion(self, redirect="< ", name=""):
-        """The congestion control of the further end, told or set."""
-        command = f"{f'echo {name}' if name else 'cat'} {redirect}/proc/sys/net/ipv4/tcp_congestion_control"
+    def sysctl(self, name, value=None):
+        """A setting of TCP at the further end, told or set."""
+        command = f"cat /proc/sys/net/ipv4/{name}" if value is None else f"echo {value} > /proc/sys/net/ipv4/{name}"
         return subprocess.run(self.behind("sh", "-c", command), check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def set(self, rate_mbit, delay_ms):

@@ -139,7 +139,7 @@ class SlowLinks(unittest.TestCase):
             for rate_mbit, delay_ms in LINKS:
                 link.set(rate_mbit, delay_ms)
                 sizes = {}
-                print(f"# {rate_mbit} Mbit/s, {2 * delay_ms} ms round trip, {link.congestion()}; {netlab.TABLE} rows x 8 columns", flush=True)
+                print(f"# {rate_mbit} Mbit/s, {2 * delay_ms} ms round trip, {link.sysctl('tcp_congestion_control')}, slow start after idle: {link.sysctl('tcp_slow_start_after_idle')}; {netlab.TABLE} rows x 8 columns", flush=True)
                 for name, accept in FORMS:
                     def bound_of(rows):
                         return 1.1 * (delay_ms / 1000 + statistics.median(row[2] for row in rows) * 8 / (rate_mbit * 1e6)) + FRAME_S

@@ -50,10 +50,11 @@ ctl_parse (const char *synopsis,
            int min,
            int max)
 {
-  static char *option; /* (owned by the process) what --server said */
+  static char *option, *ca_option; /* (owned by the process) what --server and --ca said */
   const GOptionEntry common[] = {
     { "server", 0, 0, G_OPTION_ARG_STRING, &option,
       "The server (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")", "URL" },
+    { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option, "Whom to trust over https (default: $SYNOPTIC_CA, or the system's authorities)", "FILE" },
     { NULL },
   };
   g_autofree char *program = g_strdup_printf ("synopticctl %s", (*argv)[0]);
@@ -61,6 +62,7 @@ ctl_parse (const char *synopsis,
   g_autoptr (GError) error = NULL;
 
   g_clear_pointer (&option, g_free);
+  g_clear_pointer (&ca_option, g_free);
   g_set_prgname (program);
   g_option_context_set_summary (context, summary);
   g_option_context_set_description (context, description);
@@ -85,6 +87,8 @@ ctl_parse (const char *synopsis,
     }
   if (option != NULL)
     *server = option;
+  if (ca_option != NULL)
+    ctl_set_ca_file (ca_option);
   return TRUE;
 }
 
@@ -132,6 +136,30 @@ ctl_iterate (void)
   g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
 }
 
+static const char *ca_file;
+
+const char *
+ctl_get_ca_file (void)
+{
+  return ca_file;
+}
+
+void
+ctl_set_ca_file (const char *file)
+{
+  ca_file = file;
+}
+
+ReplicaLink *
+ctl_link_new (const char *server, GError **error)
+{
+  g_autoptr (ReplicaLink) link = replica_link_new (server, error);
+
+  if (link == NULL || !replica_link_set_ca_file (link, ca_file, error))
+    return NULL;
+  return g_steal_pointer (&link);
+}
+
 typedef struct
 {
   gboolean done;
@@ -151,7 +179,7 @@ fetched_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 GBytes *
 ctl_fetch (const char *server, const char *path, const char *accept, GError **error)
 {
-  g_autoptr (ReplicaLink) link = replica_link_new (server, error);
+  g_autoptr (ReplicaLink) link = ctl_link_new (server, error);
   Fetched fetched = { 0 };
 
   if (link == NULL)

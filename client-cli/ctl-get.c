@@ -23,7 +23,7 @@ static int
 get_table (const char *server, const char *path)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (ReplicaLink) link = replica_link_new (server, &error);
+  g_autoptr (ReplicaLink) link = ctl_link_new (server, &error);
   g_autoptr (ReplicaView) view = NULL;
   int status = CTL_OK;
 

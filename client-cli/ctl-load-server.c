@@ -5,7 +5,7 @@
 
 #include "ctl-load-server.h"
 
-#include <json-glib/json-glib.h>
+#include "ctl.h"
 
 #define CLOCK_SAMPLES 9
 
@@ -20,7 +20,7 @@ struct _CtlLoadServer
 CtlLoadServer *
 ctl_load_server_new (const char *uri, GError **error)
 {
-  g_autoptr (ReplicaLink) link = replica_link_new (uri, error);
+  g_autoptr (ReplicaLink) link = ctl_link_new (uri, error);
   CtlLoadServer *self;
 
   if (link == NULL)

@@ -464,7 +464,7 @@ ctl_publish (const char *server, int argc, char **argv)
   self.name = file != NULL ? file : "stdin";
   self.time_field = time_field;
   self.chunk = g_byte_array_new ();
-  self.link = replica_link_new (server, &error);
+  self.link = ctl_link_new (server, &error);
   good = self.link != NULL && publish_all (&self, fd, &error);
   if (file != NULL)
     close (fd);

@@ -124,7 +124,7 @@ ctl_watch (const char *server, int argc, char **argv)
       ctl_say ("--count %" G_GINT64_FORMAT ": expected a positive number", watch.count);
       return CTL_USAGE;
     }
-  link = replica_link_new (server, &error);
+  link = ctl_link_new (server, &error);
   if (link == NULL)
     return ctl_fail (error);
   path = ctl_escape_path (argv[1]);

@@ -46,7 +46,7 @@ int ctl_load (const char *server, int argc, char **argv);
 
 /* ctl-common.c */
 
-/* Parses a verb's options: @entries (nullable) and `--server`, which replaces *@server. What is left of @argv
+/* Parses a verb's options: @entries (nullable) and `--server`, which replaces *@server, and `--ca`. What is left of @argv
  * are the arguments;
  * @min to @max of them. FALSE: told, exit with CTL_USAGE. `--help` prints and exits. */
 gboolean ctl_parse (const char *synopsis,
@@ -67,6 +67,11 @@ int ctl_flush (void);               /* CTL_OK, or CTL_ERROR where stdout could n
 void ctl_print_body (GBytes *body);
 /* Waits for something to happen, and lets it. */
 void ctl_iterate (void);
+/* The authorities that links of https:// trust, as --ca said; (nullable): the system's. */
+const char *ctl_get_ca_file (void);
+void ctl_set_ca_file (const char *file); /* borrowed */
+/* A link, not started, that trusts those. */
+ReplicaLink *ctl_link_new (const char *server, GError **error);
 /* A GET, waited for. */
 GBytes *ctl_fetch (const char *server, const char *path, const char *accept, GError **error);
 

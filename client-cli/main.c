@@ -22,7 +22,7 @@ static const CtlVerb verbs[] = {
 static void
 print_help (FILE *out)
 {
-  fputs ("Usage: synopticctl [--server URL] VERB [OPTION…] [ARGUMENT…]\n\nVerbs:\n", out);
+  fputs ("Usage: synopticctl [--server URL] [--ca FILE] VERB [OPTION…] [ARGUMENT…]\n\nVerbs:\n", out);
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
     {
       g_autofree char *left = g_strdup_printf ("%s %s", verbs[i].name, verbs[i].synopsis);
@@ -31,6 +31,7 @@ print_help (FILE *out)
     }
   fputs ("\nOptions:\n"
          "  --server URL               the server (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")\n"
+         "  --ca FILE                  whom to trust over https (default: $SYNOPTIC_CA, or the system's authorities)\n"
          "  --version                  prints the version\n"
          "  --help                     prints this; \"synopticctl VERB --help\" tells a verb's options\n"
          "\nExit status: 0 done, 1 an error, 2 wrong usage.\n",
@@ -45,6 +46,7 @@ main (int argc, char **argv)
   int at = 1;
 
   setlocale (LC_ALL, "");
+  ctl_set_ca_file (replica_default_ca_file ());
   for (; at < argc && argv[at][0] == '-'; at++)
     {
       if (strcmp (argv[at], "--help") == 0 || strcmp (argv[at], "-h") == 0)
@@ -64,6 +66,14 @@ main (int argc, char **argv)
       else if (strcmp (argv[at], "--server") == 0 && at + 1 < argc)
         {
           server = argv[++at];
+        }
+      else if (g_str_has_prefix (argv[at], "--ca="))
+        {
+          ctl_set_ca_file (argv[at] + strlen ("--ca="));
+        }
+      else if (strcmp (argv[at], "--ca") == 0 && at + 1 < argc)
+        {
+          ctl_set_ca_file (argv[++at]);
         }
       else
         {

@@ -10,7 +10,8 @@
 struct _DashApplication
 {
   AdwApplication parent_instance;
-  char *server; /* (owned) */
+  char *server;  /* (owned) */
+  char *ca_file; /* (owned) (nullable) */
 };
 
 G_DEFINE_FINAL_TYPE (DashApplication, dash_application, ADW_TYPE_APPLICATION)
@@ -82,6 +83,17 @@ dash_application_startup (GApplication *application)
     gtk_application_set_accels_for_action (GTK_APPLICATION (application), accels[i].action, accels[i].keys);
 }
 
+/* NULL with an error: the URL, or the file of authorities, is none. */
+static ReplicaLink *
+dash_link_new (DashApplication *self, GError **error)
+{
+  g_autoptr (ReplicaLink) link = replica_link_new (self->server, error);
+
+  if (link == NULL || !replica_link_set_ca_file (link, self->ca_file, error))
+    return NULL;
+  return g_steal_pointer (&link);
+}
+
 static void
 dash_application_activate (GApplication *application)
 {
@@ -92,9 +104,13 @@ dash_application_activate (GApplication *application)
 
   if (window == NULL)
     {
-      link = replica_link_new (self->server, &error);
-      /* Checked when the options were read. */
-      g_return_if_fail (link != NULL);
+      link = dash_link_new (self, &error);
+      if (link == NULL)
+        {
+          /* The URL was checked when the options were read; a file may have gone since. */
+          g_printerr ("synoptic: %s\n", error->message);
+          return;
+        }
       window = GTK_WINDOW (dash_window_new (ADW_APPLICATION (application), link));
     }
   gtk_window_present (window);
@@ -106,7 +122,7 @@ dash_application_handle_local_options (GApplication *application, GVariantDict *
   DashApplication *self = DASH_APPLICATION (application);
   g_autoptr (ReplicaLink) link = NULL;
   g_autoptr (GError) error = NULL;
-  const char *server = NULL;
+  const char *server = NULL, *ca_file = NULL;
 
   if (g_variant_dict_contains (options, "version"))
     {
@@ -115,14 +131,18 @@ dash_application_handle_local_options (GApplication *application, GVariantDict *
     }
   if (!g_variant_dict_lookup (options, "server", "&s", &server))
     server = replica_default_uri ();
-  link = replica_link_new (server, &error);
-  if (link == NULL)
-    {
-      g_printerr ("synoptic: %s: %s\n", server, error->message);
-      return 2;
-    }
+  if (!g_variant_dict_lookup (options, "ca", "^&ay", &ca_file))
+    ca_file = replica_default_ca_file ();
   g_free (self->server);
   self->server = g_strdup (server);
+  g_free (self->ca_file);
+  self->ca_file = g_strdup (ca_file);
+  link = dash_link_new (self, &error);
+  if (link == NULL)
+    {
+      g_printerr ("synoptic: %s\n", error->message);
+      return 2;
+    }
   return -1;
 }
 
@@ -130,6 +150,7 @@ static void
 dash_application_finalize (GObject *object)
 {
   g_free (DASH_APPLICATION (object)->server);
+  g_free (DASH_APPLICATION (object)->ca_file);
   G_OBJECT_CLASS (dash_application_parent_class)->finalize (object);
 }
 
@@ -150,6 +171,7 @@ dash_application_init (DashApplication *self)
   static const GOptionEntry options[] = {
     { "server", 's', 0, G_OPTION_ARG_STRING, NULL,
       "The silo to look at (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")", "URL" },
+    { "ca", 0, 0, G_OPTION_ARG_FILENAME, NULL, "Whom to trust over https (default: $SYNOPTIC_CA, or the system's authorities)", "FILE" },
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, "Print the version and exit", NULL },
     { NULL },
   };

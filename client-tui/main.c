@@ -8,10 +8,11 @@
 int
 main (int argc, char **argv)
 {
-  g_autofree char *server = NULL;
+  g_autofree char *server = NULL, *ca = NULL;
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
     { "server", 's', 0, G_OPTION_ARG_STRING, &server, "The silo (default: $SYNOPTIC_SERVER, or " REPLICA_DEFAULT_URI ")", "URL" },
+    { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca, "Whom to trust over https (default: $SYNOPTIC_CA, or the system's authorities)", "FILE" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
     { NULL }
   };
@@ -34,7 +35,7 @@ main (int argc, char **argv)
     }
   if (server == NULL)
     server = g_strdup (replica_default_uri ());
-  status = tui_app_run (server, &error);
+  status = tui_app_run (server, ca != NULL ? ca : replica_default_ca_file (), &error);
   if (error != NULL)
     g_printerr ("synoptic-tui: %s\n", error->message);
   return status;

@@ -176,6 +176,7 @@ draw_status (TuiApp *self, TuiCells *cells, guint y)
   char rtt_text[32];
   const char *rtt = replica_format_rtt (rtt_us, rtt_text);
   const char *reason = replica_link_get_last_error (self->link);
+  g_autofree char *known = g_strdup_printf ("Cannot connect to %s: ", replica_link_get_uri (self->link));
   guint x = 0;
 
   if (state != REPLICA_LINK_ONLINE)
@@ -184,6 +185,9 @@ draw_status (TuiApp *self, TuiCells *cells, guint y)
     x += tui_cells_text (cells, x, y, cells->width, TUI_STYLE_WARN, " FROZEN ");
   else
     x += tui_cells_text (cells, x, y, cells->width, TUI_STYLE_GOOD, " LIVE ");
+  /* The URL is told already, and a line is short. */
+  if (reason != NULL && g_str_has_prefix (reason, known))
+    reason += strlen (known);
   if (state != REPLICA_LINK_ONLINE)
     text = g_strdup_printf (" %s · %s", replica_link_get_uri (self->link), reason != NULL ? reason : "reconnecting");
   else
@@ -336,14 +340,15 @@ on_signal (gpointer user_data)
 }
 
 int
-tui_app_run (const char *uri, GError **error)
+tui_app_run (const char *uri, const char *ca_file, GError **error)
 {
   TuiApp *self = g_new0 (TuiApp, 1);
   guint term_source, hup_source;
 
   self->link = replica_link_new (uri, error);
-  if (self->link == NULL)
+  if (self->link == NULL || !replica_link_set_ca_file (self->link, ca_file, error))
     {
+      g_clear_object (&self->link);
       g_free (self);
       return 1;
     }

@@ -8,7 +8,7 @@
 #include "replica-error.h"
 
 #define REASON_KEY "replica-tls-reason"
-#define NAMES_MAX 3 /* that are told, of a certificate for more */
+#define NAMES_MAX 3u /* that are told, of a certificate for more */
 #define NAME_MAX_BYTES 200
 
 GTlsDatabase *
@@ -50,12 +50,12 @@ append_issuer (GString *out, GTlsCertificate *certificate)
 {
   g_autofree char *issuer = g_tls_certificate_get_issuer_name (certificate);
 
-  g_string_append (out, "it was signed by ");
+  g_string_append (out, "was signed by ");
   append_text (out, issuer != NULL ? issuer : "somebody");
   g_string_append (out, ", who is not trusted");
 }
 
-/* "it is for a, b and 4 more, not for HOST" */
+/* "is for a, b and 4 more, not for HOST" */
 static void
 append_names (GString *out, GTlsCertificate *certificate, const char *host)
 {
@@ -63,7 +63,7 @@ append_names (GString *out, GTlsCertificate *certificate, const char *host)
   g_autoptr (GPtrArray) addresses = g_tls_certificate_get_ip_addresses (certificate);
   guint n_names = names != NULL ? names->len : 0, n = n_names + (addresses != NULL ? addresses->len : 0);
 
-  g_string_append (out, n > 0 ? "it is for " : "it names no host, and is");
+  g_string_append (out, n > 0 ? "is for " : "names no host, and is");
   for (guint i = 0; i < MIN (n, NAMES_MAX); i++)
     {
       if (i > 0)
@@ -96,10 +96,10 @@ append_time (GString *out, GTlsCertificate *certificate, gboolean is_end)
 
   if (date == NULL || (g_date_time_compare (date, now) < 0) != is_end)
     {
-      g_string_append (out, is_end ? "one that it is signed with has expired" : "one that it is signed with is not valid yet");
+      g_string_append (out, is_end ? "was signed with one that has expired" : "was signed with one that is not valid yet");
       return;
     }
-  g_string_append (out, is_end ? "it expired on " : "it is not valid before ");
+  g_string_append (out, is_end ? "expired on " : "is not valid before ");
   append_date (out, date);
 }
 
@@ -121,11 +121,11 @@ replica_tls_describe (GTlsCertificateFlags flaws, GTlsCertificate *certificate, 
       else if (flaw == G_TLS_CERTIFICATE_EXPIRED || flaw == G_TLS_CERTIFICATE_NOT_ACTIVATED)
         append_time (out, certificate, flaw == G_TLS_CERTIFICATE_EXPIRED);
       else if (flaw == G_TLS_CERTIFICATE_REVOKED)
-        g_string_append (out, "it was revoked");
+        g_string_append (out, "was revoked");
       else if (flaw == G_TLS_CERTIFICATE_INSECURE)
-        g_string_append (out, "its key or its signature is too weak");
+        g_string_append (out, "has a key or a signature that is too weak");
       else
-        g_string_append (out, "it is not valid");
+        g_string_append (out, "is not valid");
     }
   return g_string_free (g_steal_pointer (&out), FALSE);
 }
@@ -135,7 +135,7 @@ accept_certificate_cb (SoupMessage *message, GTlsCertificate *certificate, GTlsC
 {
   g_autofree char *flaw = replica_tls_describe (flaws, certificate, g_uri_get_host (soup_message_get_uri (message)));
 
-  g_object_set_data_full (G_OBJECT (message), REASON_KEY, g_strconcat ("its certificate is refused: ", flaw, NULL), g_free);
+  g_object_set_data_full (G_OBJECT (message), REASON_KEY, g_strconcat ("its certificate ", flaw, NULL), g_free);
   return FALSE;
 }
 

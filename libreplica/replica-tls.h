@@ -14,7 +14,7 @@ GTlsDatabase *replica_tls_load_ca (const char *file, GError **error);
 void replica_tls_watch (SoupMessage *message);
 /* Why @message failed: @error's text, unless there is something clearer to say of the server's certificate. */
 char *replica_tls_dup_reason (SoupMessage *message, const GError *error);
-/* Why a certificate is refused, in words: "it expired on …; it is for …, not for HOST". */
+/* Why a certificate is refused, in words that follow "its certificate": "expired on …; is for …, not for HOST". */
 char *replica_tls_describe (GTlsCertificateFlags flaws, GTlsCertificate *certificate, const char *host);
 
 G_END_DECLS

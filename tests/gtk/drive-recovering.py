@@ -6,42 +6,14 @@ TAP. Runs within with-display.sh, with tests/common and tests/tui in PYTHONPATH.
     drive-recovering.py SYNOPTIC
 """
 
-import os
 import subprocess
 import sys
 import time
 
-try:
-    import pyatspi
-except ImportError:
-    print('1..0 # SKIP python3-pyatspi is not installed')
-    sys.exit(77)
+from onlooker import wait
 
 from silo import Silo, program
 from test_tui import RECOVERING, stop_half_way
-
-PATIENCE_S = 60 if 'ASAN_OPTIONS' in os.environ else 30
-
-
-def texts(node):
-    for i in range(node.childCount):
-        child = node.getChildAtIndex(i)
-        if child is not None and child.getState().contains(pyatspi.STATE_VISIBLE):
-            yield child.name
-            yield from texts(child)
-
-
-def wait(what, check):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            app = next(a for a in pyatspi.Registry.getDesktop(0) if a is not None and a.name.startswith('synoptic'))
-            if check(list(texts(app))):
-                return
-        except Exception:  # AT-SPI raises several kinds when an object goes away
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f'waited {PATIENCE_S} s for: {what}')
 
 
 def publish(silo):

@@ -13,7 +13,9 @@ import tempfile
 import time
 import unittest
 
+from certs import Certificates
 from silo import Silo, main, program, until
+from tlsproxy import TlsProxy
 
 CATALOG = {
     'sources': [{'name': 'trades', 'kind': 'simulator', 'instruments': 60, 'rate': 500, 'seed': 7}],
@@ -220,6 +222,25 @@ class Recovering(unittest.TestCase):
             out, err = watch.communicate(timeout=DEADLINE_S)
             self.assertIn('order9', out)
             self.assertLessEqual(err.count('is recovering'), 2)  # once a change; sources are asked for a moment before
+
+
+@unittest.skipIf(shutil.which('tmux') is None, 'tmux is not installed')
+class Tls(unittest.TestCase):
+    def test_a_certificate_that_is_refused_then_renewed(self):
+        """The line of state says what is wrong with it, within 80 columns; a renewed one needs nobody."""
+        with Certificates() as certificates, Silo(CATALOG) as silo, TlsProxy(silo.port, certificates, 'expired') as proxy:
+            terminal = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {proxy.url} --ca {certificates["ca.pem"]}')
+            self.addCleanup(terminal.close)
+            text = terminal.wait(r'OFFLINE .*its certificate expired on 20[0-9-]+')
+            print('# ' + text.rstrip().replace('\n', '\n# '))
+            proxy.present('elsewhere')
+            terminal.wait(r'OFFLINE .*its certificate is for silo\.example')
+            proxy.present('server')
+            terminal.wait(r' LIVE ')
+            self.assertIn(proxy.url, terminal.wait('60 rows'))
+            untrusting = Terminal(f'env -u SYNOPTIC_CA {program("synoptic-tui", "SYNOPTIC_TUI")} --server {proxy.url}')
+            self.addCleanup(untrusting.close)
+            untrusting.wait(r'OFFLINE .*its certificate was signed by ')
 
 
 if __name__ == '__main__':

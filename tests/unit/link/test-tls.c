@@ -132,17 +132,17 @@ test_refused (void)
   {
     const char *certificate, *ca, *said, *said_too;
   } cases[] = {
-    { "server", NULL, "signed by ", "CN=ca" }, /* the system's authorities do not know it */
-    { "server", "other-ca.pem", "signed by ", "who is not trusted" },
-    { "expired", "ca.pem", "it expired on 20", " UTC" },
-    { "early", "ca.pem", "it is not valid before 20", " UTC" },
-    { "elsewhere", "ca.pem", "it is for silo.example, not for 127.0.0.1", "" },
+    { "server", NULL, "was signed by ", "CN=ca" }, /* the system's authorities do not know it */
+    { "server", "other-ca.pem", "was signed by ", "who is not trusted" },
+    { "expired", "ca.pem", "expired on 20", " UTC" },
+    { "early", "ca.pem", "is not valid before 20", " UTC" },
+    { "elsewhere", "ca.pem", "is for silo.example, not for 127.0.0.1", "" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       Fake *fake = new_fake (cases[i].certificate);
-      g_autofree char *fetched = NULL, *start = g_strdup_printf ("Cannot connect to %s: its certificate is refused: ", fake->uri);
+      g_autofree char *fetched = NULL, *start = g_strdup_printf ("Cannot connect to %s: its certificate ", fake->uri);
       const char *said;
 
       g_test_message ("%s, %s", cases[i].certificate, cases[i].ca);

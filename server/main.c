@@ -41,6 +41,7 @@ typedef struct {
   char *listen;
   char *upstream; /* (owned) (nullable) */
   char *tls_cert, *tls_key; /* (owned) (nullable) */
+  char *upstream_ca; /* (owned) (nullable) */
   SynRetainOptions retain;
   int n_lanes;
   int max_stretch;
@@ -86,6 +87,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "The data folder; made when missing, used by one silo at a time", "DIR" },
     { "upstream", 'u', 0, G_OPTION_ARG_STRING, &options->upstream,
       "Serve what another silo serves, instead of a catalog", "URL" },
+    { "upstream-ca", 0, 0, G_OPTION_ARG_FILENAME, &options->upstream_ca,
+      "Whom to trust at an upstream of https, in PEM form (the system's authorities)", "FILE" },
     { "listen", 'l', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen; port 0 picks one (127.0.0.1:7878)", "ADDR:PORT" },
     { "tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &options->tls_cert,
       "Speak TLS, and show this certificate (PEM, with its chain); SIGHUP reads it and its key again", "FILE" },
@@ -118,6 +121,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     return usage_error (error, "--upstream serves what another silo serves: give it without --catalog");
   if (options->upstream != NULL && (options->modules != NULL || options->check))
     return usage_error (error, "--upstream goes with neither --module nor --check");
+  if (options->upstream_ca != NULL && options->upstream == NULL)
+    return usage_error (error, "--upstream-ca is for an --upstream of https");
   if (options->upstream == NULL && options->catalogs->len == 0)
     return usage_error (error, "no catalog: give --catalog FILE");
   if (options->n_lanes != LANE_PER_CORE && (options->n_lanes < 1 || options->n_lanes > MAX_LANES))
@@ -138,6 +143,7 @@ clear_options (Options *options)
   g_free (options->upstream);
   g_free (options->tls_cert);
   g_free (options->tls_key);
+  g_free (options->upstream_ca);
   g_free (options->retain.age);
   g_ptr_array_unref (options->catalogs);
   g_strfreev (options->modules);
@@ -304,7 +310,7 @@ static gboolean
 add_upstream (SynSilo *silo, const Options *options, GError **error)
 {
   syn_chain_install (silo, options->upstream);
-  return syn_upstream_new (silo, options->upstream, error) != NULL;
+  return syn_upstream_new (silo, options->upstream, options->upstream_ca, error) != NULL;
 }
 
 static int

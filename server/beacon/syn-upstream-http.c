@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "syn-upstream"
 #include "syn-upstream-private.h"
 
+#include "replica-tls.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 
@@ -76,11 +77,12 @@ static void
 fail (Exchange *self, const GError *cause)
 {
   const char *uri = self->upstream->uri;
+  g_autofree char *why = replica_tls_dup_reason (self->message, cause);
 
   if (!self->is_sent)
-    finish (self, g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "the upstream %s is away: %s", uri, cause->message));
+    finish (self, g_error_new (SYN_ERROR, SYN_ERROR_UNAVAILABLE, "the upstream %s is away: %s", uri, why));
   else
-    finish (self, g_error_new (SYN_ERROR, SYN_ERROR_TIMEOUT, "the upstream %s has the request, and its answer did not come: %s", uri, cause->message));
+    finish (self, g_error_new (SYN_ERROR, SYN_ERROR_TIMEOUT, "the upstream %s has the request, and its answer did not come: %s", uri, why));
 }
 
 /* ---- the way there ---- */
@@ -194,6 +196,7 @@ start_cb (gpointer data)
       return G_SOURCE_REMOVE;
     }
   set_headers (self);
+  replica_tls_watch (self->message);
   if (self->request->body != NULL)
     g_signal_connect (self->message, "wrote-body", G_CALLBACK (wrote_body), self);
   soup_session_send_async (upstream->session, self->message, G_PRIORITY_DEFAULT, upstream->ending, sent_cb, self);
@@ -221,6 +224,8 @@ syn_upstream_http_init (SynUpstream *self)
   self->ending = g_cancellable_new ();
   self->session = soup_session_new_with_options ("user-agent", "synopticd/" SYNOPTIC_VERSION, "max-conns", SYN_MAX_UPSTREAM_REQUESTS,
                                                  "max-conns-per-host", SYN_MAX_UPSTREAM_REQUESTS, "idle-timeout", IDLE_S, "timeout", TIMEOUT_S, NULL);
+  if (self->trust != NULL)
+    soup_session_set_tls_database (self->session, self->trust);
 }
 
 void

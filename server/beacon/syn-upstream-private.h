@@ -19,6 +19,7 @@ struct _SynUpstream {
   SynChain *chain;         /* the silo's */
   SynUpstreamPaths *paths; /* (owned) */
   char *uri;               /* (owned) */
+  GTlsDatabase *trust;     /* (owned) (nullable): whom, instead of the system's authorities */
   GMainContext *context;   /* (owned): the thread's */
   GThread *thread;         /* (nullable) */
   /* The thread's. */

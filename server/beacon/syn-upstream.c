@@ -9,6 +9,7 @@
 #include "syn-upstream-private.h"
 
 #include <string.h>
+#include "replica-tls.h"
 #include "syn-beacon.h"
 #include "syn-error.h"
 #include "syn-limits.h"
@@ -46,6 +47,17 @@ syn_upstream_new_away_error (SynUpstream *self)
 }
 
 /* ---- the link ---- */
+
+/* One that trusts whom it should; the URL was good before. */
+static ReplicaLink *
+new_link (SynUpstream *self)
+{
+  ReplicaLink *link = replica_link_new (self->uri, NULL);
+
+  if (self->trust != NULL)
+    replica_link_set_trust (link, self->trust);
+  return link;
+}
 
 static void
 note_status (SynUpstream *self)
@@ -130,7 +142,7 @@ static const ReplicaLinkPeer other_peer = { say_who_asks, learn_who_answers, NUL
 ReplicaLink *
 syn_upstream_new_link (SynUpstream *self)
 {
-  ReplicaLink *link = replica_link_new (self->uri, NULL); /* the URL was good before */
+  ReplicaLink *link = new_link (self);
 
   replica_link_set_peer (link, &other_peer, self);
   return link;
@@ -159,7 +171,7 @@ thread_main (gpointer data)
 
   g_main_context_push_thread_default (self->context);
   self->loop = g_main_loop_new (self->context, FALSE);
-  self->link = replica_link_new (self->uri, NULL); /* the URL was good before */
+  self->link = new_link (self);
   replica_link_set_peer (self->link, &peer, self);
   g_signal_connect (self->link, "notify::state", G_CALLBACK (state_changed), self);
   g_signal_connect (self->link, "notify::last-error", G_CALLBACK (error_changed), self);
@@ -203,6 +215,7 @@ upstream_free (gpointer data)
   g_main_context_unref (self->context);
   g_mutex_clear (&self->mutex);
   syn_upstream_paths_unref (self->paths);
+  g_clear_object (&self->trust);
   g_free (self->uri);
   g_free (self);
 }
@@ -224,10 +237,11 @@ resolve (const char *path, const char **type, char **canonical, gpointer user_da
 }
 
 SynUpstream *
-syn_upstream_new (SynSilo *silo, const char *uri, GError **error)
+syn_upstream_new (SynSilo *silo, const char *uri, const char *ca_file, GError **error)
 {
   g_autoptr (GError) why = NULL;
   g_autoptr (ReplicaLink) link = replica_link_new (uri, &why);
+  g_autoptr (GTlsDatabase) trust = NULL;
   SynUpstream *self;
 
   if (link == NULL)
@@ -235,11 +249,21 @@ syn_upstream_new (SynSilo *silo, const char *uri, GError **error)
       g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "--upstream: %s", why->message);
       return NULL;
     }
+  if (ca_file != NULL)
+    {
+      trust = replica_tls_load_ca (ca_file, &why);
+      if (trust == NULL)
+        {
+          g_set_error (error, SYN_ERROR, SYN_ERROR_INVALID, "--upstream-ca: %s", why->message);
+          return NULL;
+        }
+    }
   g_return_val_if_fail (syn_chain_get (silo) != NULL, NULL);
   self = g_new0 (SynUpstream, 1);
   self->silo = silo;
   self->chain = syn_chain_get (silo);
   self->uri = g_strdup (uri);
+  self->trust = g_steal_pointer (&trust);
   self->context = g_main_context_new ();
   self->paths = syn_upstream_paths_new (&syn_upstream_ops, self);
   self->max_passing_bytes = SYN_MAX_UPSTREAM_PUBLISH_BYTES;

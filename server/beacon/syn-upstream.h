@@ -13,8 +13,9 @@ G_BEGIN_DECLS
 typedef struct _SynUpstream SynUpstream;
 
 /* Before @silo starts: registers the silo beacons, resolves paths, and is kept by the silo, whose chain (syn-chain.h) is installed. It connects from
- * syn_upstream_start() on, reconnects by itself, and ends with the silo. NULL: INVALID: @uri is no URL of a silo. */
-SynUpstream *syn_upstream_new (SynSilo *silo, const char *uri, GError **error);
+ * syn_upstream_start() on, reconnects by itself, and ends with the silo. @ca_file (nullable): the authorities to trust over https://, instead of the
+ * system's; read once. NULL: INVALID: @uri is no URL of a silo, or @ca_file has no certificates. */
+SynUpstream *syn_upstream_new (SynSilo *silo, const char *uri, const char *ca_file, GError **error);
 void syn_upstream_start (SynUpstream *self); /* after the silo has started */
 SynUpstream *syn_upstream_get (SynSilo *silo); /* (nullable): NULL: it is no edge. Any thread */
 const char *syn_upstream_get_uri (SynUpstream *self);

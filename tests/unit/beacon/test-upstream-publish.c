@@ -69,7 +69,7 @@ set_up (Fixture *self, gconstpointer data)
   self->silo = syn_silo_new_stepped (1, NULL, &error);
   g_assert_no_error (error);
   syn_chain_install (self->silo, self->fake->uri);
-  self->upstream = syn_upstream_new (self->silo, self->fake->uri, &error);
+  self->upstream = syn_upstream_new (self->silo, self->fake->uri, NULL, &error);
   g_assert_no_error (error);
 }
 

@@ -32,7 +32,10 @@ typedef struct
   int fd; /* -1: not open */
   guint32 generation; /* told apart from what was open before in an event of the same turn */
   gboolean connected, watches_output;
-  GByteArray *unsent; /* (owned) (nullable) */
+  gboolean shakes;         /* hands: not opened yet */
+  gboolean returns;        /* was open before */
+  GByteArray *unsent;      /* (owned) (nullable) */
+  CtlLoadTlsSession *tls;  /* (owned) (nullable) */
 } Member;
 
 struct _CtlCrowd
@@ -44,7 +47,8 @@ struct _CtlCrowd
   Member *members; /* (owned) */
   CtlCrowdFuncs funcs;
   gpointer data;
-  guint8 *buffer; /* (owned) */
+  guint8 *buffer;  /* (owned) */
+  CtlLoadTls *tls; /* (owned) (nullable) */
 };
 
 gboolean
@@ -121,9 +125,16 @@ ctl_crowd_free (CtlCrowd *self)
     close (self->set);
   if (self->wake >= 0)
     close (self->wake);
+  g_clear_pointer (&self->tls, ctl_load_tls_free);
   g_free (self->members);
   g_free (self->buffer);
   g_free (self);
+}
+
+void
+ctl_crowd_set_tls (CtlCrowd *self, CtlLoadTls *tls)
+{
+  self->tls = tls;
 }
 
 gboolean
@@ -139,6 +150,7 @@ ctl_crowd_close (CtlCrowd *self, guint member)
 
   if (m->fd < 0)
     return;
+  g_clear_pointer (&m->tls, ctl_load_tls_session_free);
   close (m->fd); /* which takes it out of the set */
   m->fd = -1;
   m->generation++;
@@ -204,12 +216,19 @@ ctl_crowd_open (CtlCrowd *self, guint member)
   choose_source (self, fd, member);
   m->fd = fd;
   m->connected = FALSE;
+  m->shakes = self->tls != NULL;
   if (connect (fd, (struct sockaddr *) &self->address, self->address_bytes) != 0 && errno != EINPROGRESS)
     {
       end_member (self, member, errno);
       return;
     }
   watch (self, member, EPOLL_CTL_ADD, TRUE);
+}
+
+static gssize
+transmit (Member *m, gconstpointer bytes, gsize length)
+{
+  return m->tls != NULL ? ctl_load_tls_session_send (m->tls, bytes, length) : send (m->fd, bytes, length, MSG_NOSIGNAL);
 }
 
 void
@@ -221,7 +240,7 @@ ctl_crowd_send (CtlCrowd *self, guint member, gconstpointer bytes, gsize length)
   if (m->fd < 0)
     return;
   if (m->unsent == NULL)
-    sent = send (m->fd, bytes, length, MSG_NOSIGNAL);
+    sent = transmit (m, bytes, length);
   sent = MAX (sent, 0); /* an error comes with the next recv() */
   if ((gsize) sent == length)
     return;
@@ -230,6 +249,39 @@ ctl_crowd_send (CtlCrowd *self, guint member, gconstpointer bytes, gsize length)
   g_byte_array_append (m->unsent, (const guint8 *) bytes + sent, (guint) (length - (gsize) sent));
   if (!m->watches_output)
     watch (self, member, EPOLL_CTL_MOD, TRUE);
+}
+
+/* Tells that it is open. FALSE: it has ended meanwhile. */
+static gboolean
+tell_opened (CtlCrowd *self, guint member)
+{
+  Member *m = &self->members[member];
+  guint32 generation = m->generation;
+
+  self->funcs.opened (member, self->data);
+  return m->fd >= 0 && m->generation == generation;
+}
+
+/* A step of TLS's handshake. FALSE: it has ended. */
+static gboolean
+shake_hands (CtlCrowd *self, guint member)
+{
+  Member *m = &self->members[member];
+  int code = ctl_load_tls_session_handshake (m->tls);
+  gboolean waits_for_output = code == 0 && ctl_load_tls_session_wants_output (m->tls);
+
+  if (code < 0)
+    {
+      end_member (self, member, code);
+      return FALSE;
+    }
+  if (m->watches_output != waits_for_output)
+    watch (self, member, EPOLL_CTL_MOD, waits_for_output);
+  if (code == 0)
+    return TRUE;
+  m->shakes = FALSE;
+  m->returns = TRUE;
+  return tell_opened (self, member);
 }
 
 /* FALSE: it has ended. */
@@ -242,7 +294,6 @@ on_writable (CtlCrowd *self, guint member)
     {
       int error = 0;
       socklen_t error_bytes = sizeof error;
-      guint32 generation = m->generation;
 
       getsockopt (m->fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes);
       if (error != 0)
@@ -252,12 +303,15 @@ on_writable (CtlCrowd *self, guint member)
         }
       m->connected = TRUE;
       watch (self, member, EPOLL_CTL_MOD, FALSE);
-      self->funcs.opened (member, self->data);
-      return m->fd >= 0 && m->generation == generation;
+      if (self->tls == NULL)
+        return tell_opened (self, member);
+      m->tls = ctl_load_tls_session_new (self->tls, m->fd, m->returns);
     }
+  if (m->shakes)
+    return shake_hands (self, member);
   if (m->unsent != NULL)
     {
-      gssize sent = send (m->fd, m->unsent->data, m->unsent->len, MSG_NOSIGNAL);
+      gssize sent = transmit (m, m->unsent->data, m->unsent->len);
 
       if (sent > 0)
         g_byte_array_remove_range (m->unsent, 0, (guint) sent);
@@ -272,6 +326,34 @@ on_writable (CtlCrowd *self, guint member)
     }
   watch (self, member, EPOLL_CTL_MOD, FALSE);
   return TRUE;
+}
+
+/* What one recv() brings is a part of a record, or several: all that can be read of it. */
+static void
+on_readable_tls (CtlCrowd *self, guint member)
+{
+  Member *m = &self->members[member];
+  guint32 generation = m->generation;
+  int error = 0;
+  gssize got = ctl_load_tls_session_fill (m->tls);
+
+  if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (got < 0)
+    {
+      end_member (self, member, errno);
+      return;
+    }
+  if (m->shakes && (!shake_hands (self, member) || m->shakes))
+    return;
+  while ((got = ctl_load_tls_session_read (m->tls, self->buffer, BUFFER_BYTES, &error)) > 0)
+    {
+      self->funcs.received (member, self->buffer, (gsize) got, self->data);
+      if (m->fd < 0 || m->generation != generation)
+        return;
+    }
+  if (got < 0)
+    end_member (self, member, error);
 }
 
 static void
@@ -319,7 +401,11 @@ ctl_crowd_turn (CtlCrowd *self, int timeout_ms)
         continue;
       if ((events[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 && self->members[member].watches_output && !on_writable (self, member))
         continue;
-      if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
+      if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0)
+        continue;
+      if (self->members[member].tls != NULL)
+        on_readable_tls (self, member);
+      else
         on_readable (self, member);
     }
   return n_members;

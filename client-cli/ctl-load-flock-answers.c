@@ -21,7 +21,7 @@ find_view (CtlFlock *self, guint connection, guint32 number, guint *view)
 static void
 count_errno (CtlFlock *self, CtlSwarmError error, int code)
 {
-  const char *text = code != 0 ? g_strerror (code) : "closed by the server";
+  const char *text = ctl_load_tls_strerror (code);
 
   ctl_flock_count_error (self, error, text, strlen (text));
 }

@@ -315,6 +315,15 @@ ctl_flock_new (const CtlSwarmConfig *config, guint number, GError **error)
     self->probe.interval_us = (gint64) (1e6 * config->n_threads / config->probes_per_s);
   self->crowd = ctl_crowd_new (config->host, config->port, self->n_connections + 1, number * (config->n_connections / config->n_threads + 2),
                                &ctl_flock_crowd_funcs, self, error);
+  if (self->crowd != NULL && config->is_tls)
+    {
+      CtlLoadTls *tls = ctl_load_tls_new (config->host, config->ca_file, CTL_LOAD_TLS_RETURNING, error);
+
+      if (tls != NULL)
+        ctl_crowd_set_tls (self->crowd, tls);
+      else
+        g_clear_pointer (&self->crowd, ctl_crowd_free);
+    }
   if (self->crowd == NULL)
     g_clear_pointer (&self, ctl_flock_free);
   return self;

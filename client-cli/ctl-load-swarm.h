@@ -32,6 +32,8 @@ typedef struct
   const char *host;
   guint16 port;
   const char *authority;
+  gboolean is_tls;
+  const char *ca_file; /* (nullable): of TLS: the authorities to trust, instead of the system's */
   /* As it stands in a URL; `{}` in it (also %7B%7D) is the view's number, from 1. */
   const char *path;
   const char *probe_path;

@@ -81,19 +81,19 @@ check_options (Options *self)
 
 /* Where and what to connect to. FALSE: told. */
 static gboolean
-parse_server (const char *server, char **host, guint16 *port, char **authority)
+parse_server (const char *server, char **host, guint16 *port, char **authority, gboolean *is_tls)
 {
   g_autoptr (GUri) uri = g_uri_parse (server, G_URI_FLAGS_NONE, NULL);
   const char *scheme = uri != NULL ? g_uri_get_scheme (uri) : "";
 
-  if (uri == NULL || g_uri_get_host (uri) == NULL || (strcmp (scheme, "http") != 0 && strcmp (scheme, "ws") != 0))
+  *is_tls = strcmp (scheme, "https") == 0 || strcmp (scheme, "wss") == 0;
+  if (uri == NULL || g_uri_get_host (uri) == NULL || (!*is_tls && strcmp (scheme, "http") != 0 && strcmp (scheme, "ws") != 0))
     {
-      ctl_say ("%s: expected http://HOST:PORT%s", server, g_str_has_prefix (server, "https:") || g_str_has_prefix (server, "wss:")
-               ? "; load does not speak TLS" : "");
+      ctl_say ("%s: expected http://HOST:PORT or https://HOST:PORT", server);
       return FALSE;
     }
   *host = g_strdup (g_uri_get_host (uri));
-  *port = (guint16) (g_uri_get_port (uri) > 0 ? g_uri_get_port (uri) : 80);
+  *port = (guint16) (g_uri_get_port (uri) > 0 ? g_uri_get_port (uri) : *is_tls ? 443 : 80);
   *authority = g_strdup_printf (strchr (*host, ':') != NULL ? "[%s]:%u" : "%s:%u", *host, *port);
   return TRUE;
 }
@@ -150,7 +150,7 @@ run (const char *server, const Options *options, CtlFormat format)
   guint64 n_failed;
   int status;
 
-  if (!parse_server (server, &host, &config->port, &authority))
+  if (!parse_server (server, &host, &config->port, &authority, &config->is_tls))
     return CTL_USAGE;
   make_paths (options, &path, &probe_path);
   result.mode = options->storm ? CTL_LOAD_STORM : options->hot != NULL ? CTL_LOAD_HOT : CTL_LOAD_NEW_PROJECTIONS;
@@ -160,6 +160,7 @@ run (const char *server, const Options *options, CtlFormat format)
   config->transport = g_strcmp0 (options->transport, "http") == 0 ? CTL_LOAD_HTTP : CTL_LOAD_WS;
   config->host = host;
   config->authority = authority;
+  config->ca_file = ctl_get_ca_file ();
   config->path = path;
   config->probe_path = probe_path;
   config->n_views = (guint) options->clients;

@@ -9,10 +9,13 @@
  * It has as many threads as it is told: two threads that serve one client on two cores take each other's time and caches, which is no
  * fault of what they run, so a server of two lanes is held against a floor of two threads, and one of one against one.
  *
- *   floor-server SNAPSHOT_BYTES [THREADS]        prints `listening on http://127.0.0.1:PORT` */
+ * With a certificate it does the same over TLS: GnuTLS straight on the sockets, an answer in records as large as they may be.
+ *
+ *   floor-server SNAPSHOT_BYTES [THREADS [CERTIFICATE KEY]]        prints `listening on http://127.0.0.1:PORT` */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -33,6 +36,8 @@ typedef struct {
   Kind kind;
   gboolean waiting;
   guint thread;
+  gboolean shakes;      /* TLS's hands, still */
+  gnutls_session_t tls; /* (owned) (nullable) */
 } Peer;
 
 typedef struct {
@@ -53,6 +58,51 @@ static guint64 newest; /* atomic: the serial of the prepared answers; 0: there i
 static Thread threads[64];
 static guint n_threads = 1;
 static Answer frame, response;
+static gnutls_certificate_credentials_t credentials; /* NULL: no TLS */
+static gnutls_datum_t ticket_key;
+
+/* All of it, or what the socket took before it was full. */
+static gssize
+transmit (int fd, const void *bytes, gsize length)
+{
+  gsize done = 0;
+  gssize sent = 0;
+
+  if (peers[fd].tls == NULL)
+    return send (fd, bytes, length, MSG_NOSIGNAL);
+  while (done < length && (sent = gnutls_record_send (peers[fd].tls, (const guint8 *) bytes + done, length - done)) > 0)
+    done += (gsize) sent;
+  return (gssize) done;
+}
+
+static void
+begin_tls (int fd)
+{
+  Peer *peer = &peers[fd];
+
+  gnutls_init (&peer->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+  gnutls_set_default_priority (peer->tls);
+  gnutls_credentials_set (peer->tls, GNUTLS_CRD_CERTIFICATE, credentials);
+  gnutls_session_ticket_enable_server (peer->tls, &ticket_key);
+  gnutls_transport_set_int (peer->tls, fd);
+  peer->shakes = TRUE;
+}
+
+/* One read of what came. GNUTLS_E_AGAIN: nothing of it is for us yet; 0 or another below: the end. */
+static gssize
+receive (int fd, char *buffer, gsize size)
+{
+  Peer *peer = &peers[fd];
+  int code;
+
+  if (peer->tls == NULL)
+    return read (fd, buffer, size);
+  if (!peer->shakes)
+    return gnutls_record_recv (peer->tls, buffer, size);
+  code = gnutls_handshake (peer->tls);
+  peer->shakes = code == GNUTLS_E_AGAIN;
+  return code == GNUTLS_E_SUCCESS ? GNUTLS_E_AGAIN : code;
+}
 
 static void
 handshake (int fd, const char *request)
@@ -73,7 +123,7 @@ handshake (int fd, const char *request)
   accept_text = g_base64_encode (digest, digest_bytes);
   answer = g_strdup_printf ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                             "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: synoptic.v1\r\n\r\n", accept_text);
-  if (write (fd, answer, strlen (answer)) < 0)
+  if (transmit (fd, answer, strlen (answer)) < 0)
     exit (3);
   peers[fd].kind = WEBSOCKET;
 }
@@ -141,6 +191,8 @@ accept_all (int listener)
       setsockopt (peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       setsockopt (peer, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
       peers[peer] = (Peer) { .thread = next++ % n_threads };
+      if (credentials != NULL)
+        begin_tls (peer);
       watch (threads[peers[peer].thread].set, peer);
     }
 }
@@ -148,7 +200,7 @@ accept_all (int listener)
 static void
 send_answer (int fd, const Answer *answer)
 {
-  gssize sent = send (fd, answer->bytes, answer->length, MSG_NOSIGNAL);
+  gssize sent = transmit (fd, answer->bytes, answer->length);
 
   peers[fd].waiting = FALSE;
   if (sent != (gssize) answer->length)
@@ -181,12 +233,15 @@ read_peer (int fd)
 {
   static const char tag[] = "\r\nIf-None-Match: \"1-";
   char buffer[4096];
-  gssize got = read (fd, buffer, sizeof buffer - 1);
+  gssize got = receive (fd, buffer, sizeof buffer - 1);
   Peer *peer = &peers[fd];
 
+  if (got == GNUTLS_E_AGAIN)
+    return;
   if (got <= 0)
     {
       peer->waiting = FALSE;
+      g_clear_pointer (&peer->tls, gnutls_deinit);
       close (fd);
       return;
     }
@@ -259,6 +314,10 @@ main (int argc, char **argv)
 
   if (argc > 2)
     n_threads = (guint) CLAMP (atoi (argv[2]), 1, (int) G_N_ELEMENTS (threads));
+  if (argc > 4 && (gnutls_certificate_allocate_credentials (&credentials) < 0
+                   || gnutls_session_ticket_key_generate (&ticket_key) < 0
+                   || gnutls_certificate_set_x509_key_file (credentials, argv[3], argv[4], GNUTLS_X509_FMT_PEM) < 0))
+    return 3;
   getrlimit (RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit (RLIMIT_NOFILE, &limit);

@@ -28,6 +28,7 @@ struct _Pollers {
   guint n;
   Poller *each;
   CtlCrowd *crowd;
+  CtlLoadTls *tls; /* (nullable): the crowd's */
   const char *name; /* the server's */
   char *path;
   char *authority;
@@ -149,19 +150,22 @@ received_cb (guint member, const guint8 *bytes, gsize length, gpointer data)
 static void
 ended_cb (guint member, int error, gpointer data)
 {
-  fail (data, error != 0 ? g_strerror (error) : "the server closed a connection");
+  fail (data, error != 0 ? ctl_load_tls_strerror (error) : "the server closed a connection");
 }
 
 static guint
 turn (Pollers *self, int timeout_ms)
 {
-  while (self->n_opened < self->n && self->n_opened < self->n_asked + OPENING_MAX)
+  guint max = self->tls != NULL && ctl_load_tls_awaits_session (self->tls) ? 1 : self->n_asked + OPENING_MAX;
+
+  while (self->n_opened < self->n && self->n_opened < max)
     ctl_crowd_open (self->crowd, self->n_opened++);
   return ctl_crowd_turn (self->crowd, timeout_ms);
 }
 
 Pollers *
-pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http, void (*explain) (guint16 port, gpointer data), gpointer data)
+pollers_new (const char *name, guint16 port, const char *path, guint n_clients, gboolean http, CtlLoadTls *tls,
+             void (*explain) (guint16 port, gpointer data), gpointer data)
 {
   static const CtlCrowdFuncs funcs = { .opened = opened_cb, .received = received_cb, .ended = ended_cb };
   Pollers *self = g_new0 (Pollers, 1);
@@ -179,6 +183,9 @@ pollers_new (const char *name, guint16 port, const char *path, guint n_clients, 
   self->crowd = ctl_crowd_new ("127.0.0.1", port, n_clients, 0, &funcs, self, &error);
   if (self->crowd == NULL)
     fail (self, error->message);
+  self->tls = tls;
+  if (tls != NULL)
+    ctl_crowd_set_tls (self->crowd, tls);
   return self;
 }
 

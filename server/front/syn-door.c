@@ -11,14 +11,12 @@
 #include "syn-door.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <string.h>
 #include "syn-http-private.h"
 #include "syn-plain-private.h"
 #include "syn-socket.h"
 #include "syn-ws-lane.h"
 
-#define EVENTS_PER_TURN 64
 #define READ_BYTES (16u << 10)
 
 G_STATIC_ASSERT (READ_BYTES >= SYN_TLS_RECORD_BYTES);
@@ -40,10 +38,10 @@ struct _SynDoor
 {
   SynHttp *http;
   SynPlainExit *exit; /* (owned): for the lanes */
-  int epoll_fd;
-  GSource *source; /* (owned) */
+  SynEpollSet *set; /* (owned) */
   Newcomer *newcomers;
   SynPlainHost host;
+  SynPlainUpgrade upgrade;
 };
 
 /* ---- where they go ---- */
@@ -59,16 +57,16 @@ upgrade (SynDoor *self, int fd, SynTls *tls, const SynPlainRequest *request, con
 {
   SynHttp *http = self->http;
   char agent[SYN_PLAIN_VALUE_MAX + 1];
-  GString *head = syn_plain_upgrade_head (syn_lane_real_us (http->lane), request->key);
+  guint head_bytes;
+  const char *head = syn_plain_upgrade_head (&self->upgrade, syn_lane_real_us (http->lane), request->key, &head_bytes);
 
   syn_metric_add (http->lane, http->requests, 1);
   /* Nothing was sent to it yet: its socket has room, or it is broken. */
-  if (syn_socket_send (fd, tls, head->str, head->len) == (gssize) head->len)
+  if (syn_socket_send (fd, tls, head, head_bytes) == (gssize) head_bytes)
     syn_ws_lane_give (next_lane (http), fd, tls, rest_bytes > 0 ? g_bytes_new (rest, rest_bytes) : NULL,
                       syn_plain_span_to_text (request->agent, agent), http->uploads);
   else
     syn_socket_close (fd, tls);
-  g_string_free (head, TRUE);
 }
 
 static SynPlainKind
@@ -167,7 +165,7 @@ newcomer_read (Newcomer *self)
       self->head = g_memdup2 (buffer, length);
       return;
     }
-  epoll_ctl (door->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+  syn_epoll_set_remove (door->set, fd);
   newcomer_free (self); /* before it may be counted elsewhere */
   send_on (door, fd, tls, kind, &request, buffer, length);
 }
@@ -206,21 +204,15 @@ syn_door_take (SynDoor *self, int fd, SynTls *tls)
   self->newcomers = newcomer;
   syn_metric_add (http->lane, syn_plain_metrics.connections, 1);
   syn_lane_arm (http->lane, &newcomer->timer, SYN_HTTP_IDLE_MS, timed_out, newcomer);
-  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.ptr = newcomer }) < 0)
+  if (!syn_epoll_set_add (self->set, fd, EPOLLIN, newcomer))
     newcomer_drop (newcomer);
 }
 
-/* A newcomer is freed by its own event, or its timer, only: no event of a turn points to one that is gone. */
-static gboolean
-set_ready (gint fd, GIOCondition condition, gpointer user_data)
+/* A newcomer is freed by its own event, or its timer, only: none is in a look that points to one that is gone. */
+static void
+event (gpointer member, guint32 events)
 {
-  SynDoor *self = user_data;
-  struct epoll_event events[EVENTS_PER_TURN];
-  int n = epoll_wait (self->epoll_fd, events, EVENTS_PER_TURN, 0);
-
-  for (int i = 0; i < n; i++)
-    newcomer_read (events[i].data.ptr);
-  return G_SOURCE_CONTINUE;
+  newcomer_read (member);
 }
 
 /* ---- life ---- */
@@ -232,14 +224,8 @@ syn_door_new (SynHttp *http)
 
   self->http = http;
   self->exit = syn_plain_exit_new (adopt_from_lane, self);
-  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-  if (self->epoll_fd < 0)
-    g_error ("the front could not make its epoll set: %s", g_strerror (errno));
-  self->source = g_unix_fd_source_new (self->epoll_fd, G_IO_IN);
-  g_source_set_static_name (self->source, "front door");
-  syn_lane_keep_watching (self->source);
-  g_source_set_callback (self->source, G_SOURCE_FUNC (set_ready), self, NULL);
-  g_source_attach (self->source, syn_lane_get_context (http->lane));
+  self->set = syn_epoll_set_new (http->lane, "front door", event);
+  syn_plain_upgrade_init (&self->upgrade);
   return self;
 }
 
@@ -256,8 +242,7 @@ syn_door_free (SynDoor *self)
   syn_door_drain (self);
   syn_plain_exit_close (self->exit);
   syn_plain_exit_unref (self->exit);
-  g_source_destroy (self->source);
-  g_source_unref (self->source);
-  close (self->epoll_fd);
+  syn_epoll_set_free (self->set);
+  syn_plain_upgrade_clear (&self->upgrade);
   g_free (self);
 }

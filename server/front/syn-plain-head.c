@@ -11,7 +11,6 @@
 #include <time.h>
 #include "syn-http-error.h"
 
-#define MAGIC "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
 #define DATE_BYTES 32
 
 /* RFC 9110, 5.6.7; not strftime(), which speaks the locale's language. */
@@ -28,13 +27,13 @@ format_date (gint64 real_s, char *text)
   return text;
 }
 
-static int
-print_start (char *text, gsize size, guint status, gint64 real_s)
+guint
+syn_plain_print_start (char text[SYN_PLAIN_HEAD_BYTES], guint status, gint64 real_s)
 {
   char date[DATE_BYTES];
 
-  return g_snprintf (text, size, "HTTP/1.1 %u %s\r\nServer: synopticd/" SYNOPTIC_VERSION "\r\nDate: %s\r\n", status,
-                     soup_status_get_phrase (status), format_date (real_s, date));
+  return (guint) g_snprintf (text, SYN_PLAIN_HEAD_BYTES, "HTTP/1.1 %u %s\r\nServer: synopticd/" SYNOPTIC_VERSION "\r\nDate: %s\r\n", status,
+                             soup_status_get_phrase (status), format_date (real_s, date));
 }
 
 static void
@@ -43,7 +42,7 @@ print_head (SynPlainHead *self)
   char token[REPLICA_TOKEN_TEXT_MAX];
   char *p = self->text, *end = self->text + sizeof self->text;
 
-  p += print_start (p, (gsize) (end - p), self->status, self->real_s);
+  p += syn_plain_print_start (self->text, self->status, self->real_s);
   p += g_snprintf (p, (gsize) (end - p), "ETag: \"%s\"\r\nVary: Accept\r\nCache-Control: no-cache\r\n",
                    replica_token_format (self->token, token));
   if (self->age_s > 0)
@@ -95,7 +94,7 @@ syn_plain_error_head (SynPlainLane *lane, int code, guint retry_ms, gsize body_b
   guint retry_s = syn_http_error_retry_s (code, retry_ms);
   GString *text;
 
-  print_start (start, sizeof start, syn_http_error_status (code), syn_lane_real_us (lane->lane) / G_USEC_PER_SEC);
+  syn_plain_print_start (start, syn_http_error_status (code), syn_lane_real_us (lane->lane) / G_USEC_PER_SEC);
   text = g_string_new (start);
   g_string_append (text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: application/json\r\n");
   if (close)
@@ -106,26 +105,5 @@ syn_plain_error_head (SynPlainLane *lane, int code, guint retry_ms, gsize body_b
   if (retry_s > 0)
     g_string_append_printf (text, "Retry-After: %u\r\n", retry_s);
   g_string_append (text, "\r\n");
-  return text;
-}
-
-GString *
-syn_plain_upgrade_head (gint64 real_us, SynPlainSpan key)
-{
-  g_autoptr (GChecksum) sha = g_checksum_new (G_CHECKSUM_SHA1);
-  g_autofree char *accepts = NULL;
-  guint8 digest[20];
-  gsize digest_bytes = sizeof digest;
-  char start[SYN_PLAIN_HEAD_BYTES];
-  GString *text;
-
-  g_checksum_update (sha, (const guchar *) key.text, (gssize) key.length);
-  g_checksum_update (sha, (const guchar *) MAGIC, (gssize) strlen (MAGIC));
-  g_checksum_get_digest (sha, digest, &digest_bytes);
-  accepts = g_base64_encode (digest, digest_bytes);
-  print_start (start, sizeof start, SOUP_STATUS_SWITCHING_PROTOCOLS, real_us / G_USEC_PER_SEC);
-  text = g_string_new (start);
-  g_string_append_printf (text, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
-                                "Sec-WebSocket-Protocol: synoptic.v1\r\n\r\n", accepts);
   return text;
 }

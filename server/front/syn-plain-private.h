@@ -136,7 +136,22 @@ const char *syn_plain_head_of (SynPlainLane *lane,
                                guint *length);
 /* The head of an error. */
 GString *syn_plain_error_head (SynPlainLane *lane, int code, guint retry_ms, gsize body_bytes, gint wait_s, gboolean close);
-/* The answer to a handshake; @key as it came. @real_us: now. */
-GString *syn_plain_upgrade_head (gint64 real_us, SynPlainSpan key);
+/* "HTTP/1.1 …" to the end of the date's line, as it is in that second; returns how long it is. */
+guint syn_plain_print_start (char text[SYN_PLAIN_HEAD_BYTES], guint status, gint64 real_s);
+
+/* ---- syn-plain-upgrade.c ---- */
+/* Answers to handshakes: of those of one second only the accepted key differs. */
+typedef struct
+{
+  gint64 real_s;
+  guint key_at, length;
+  GChecksum *sha; /* (owned) */
+  char text[SYN_PLAIN_HEAD_BYTES];
+} SynPlainUpgrade;
+
+void syn_plain_upgrade_init (SynPlainUpgrade *self);
+void syn_plain_upgrade_clear (SynPlainUpgrade *self);
+/* The answer; @key as it came. @real_us: now. Valid until the next call. */
+const char *syn_plain_upgrade_head (SynPlainUpgrade *self, gint64 real_us, SynPlainSpan key, guint *length);
 
 G_END_DECLS

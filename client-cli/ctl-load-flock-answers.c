@@ -97,6 +97,7 @@ on_error (CtlFlock *self, CtlFlockView *view, const CtlLoadEvent *event)
       self->reading.given_up++;
       return;
     }
+  view->named = FALSE; /* what refused it may have kept nothing of it */
   view->state = VIEW_PAUSED;
   view->deadline_us = g_get_monotonic_time () + (gint64) ((double) event->retry_ms * 1000 * g_rand_double_range (self->rand, 1, 1.25));
 }

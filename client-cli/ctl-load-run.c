@@ -28,6 +28,7 @@ typedef struct
   CtlLoadServerReading now, before; /* the server at the last sample, and at the one before */
   gint64 start_us, sampled_us;
   double own_cpu_s;
+  double server_cpu_s;     /* that it used since the test began */
   gboolean quiet, is_terminal;
   const char *phase;
 } Run;
@@ -84,7 +85,7 @@ take_sample (Run *self, GError **error)
   g_autofree CtlHistogram *ages = g_new (CtlHistogram, 1);
   CtlSwarmReading reading;
   CtlLoadSample sample;
-  double cpu_s, seconds, server_seconds;
+  double cpu_s, seconds, server_seconds, server_cpu_s;
 
   self->before = self->now;
   if (!ctl_load_server_read (self->server, &self->now, error))
@@ -93,6 +94,9 @@ take_sample (Run *self, GError **error)
   cpu_s = own_cpu_s ();
   seconds = (double) (g_get_monotonic_time () - self->sampled_us) / 1e6;
   server_seconds = (double) (self->now.at_us - self->before.at_us) / 1e6;
+  /* One that was started anew has begun to count anew. */
+  server_cpu_s = self->now.cpu_s - (self->now.cpu_s >= self->before.cpu_s ? self->before.cpu_s : 0);
+  self->server_cpu_s += server_cpu_s;
   self->sampled_us = g_get_monotonic_time ();
   ctl_histogram_since (&reading.age, &self->last.age, ages);
   sample = (CtlLoadSample) {
@@ -104,7 +108,7 @@ take_sample (Run *self, GError **error)
     .questions = self->now.questions,
     .deliveries_per_s = (double) (reading.deliveries - self->last.deliveries) / MAX (seconds, 1e-6),
     .bytes_per_s = (double) (reading.received_bytes - self->last.received_bytes) / MAX (seconds, 1e-6),
-    .server_cpu = (self->now.cpu_s - self->before.cpu_s) / MAX (server_seconds, 1e-6),
+    .server_cpu = server_cpu_s / MAX (server_seconds, 1e-6),
     .own_cpu = (cpu_s - self->own_cpu_s) / MAX (seconds, 1e-6),
     .rss_bytes = self->now.rss_bytes,
     .age_p50_us = ctl_histogram_quantile (ages, 0.5),
@@ -233,14 +237,14 @@ measure (Run *self, GError **error)
     return FALSE;
   result->rss_ready_bytes = self->now.rss_bytes;
   reset_counts (self);
-  before_cpu_s = self->now.cpu_s;
+  before_cpu_s = self->server_cpu_s;
   own_before_s = self->own_cpu_s;
   began_us = self->now.at_us;
   if (!watch (self, "measuring", result->duration_s, interval_s, NULL, error))
     return FALSE;
   ctl_swarm_read (self->swarm, &result->measured);
   result->measured_s = (double) (self->now.at_us - began_us) / 1e6;
-  result->server_cpu_s = self->now.cpu_s - before_cpu_s;
+  result->server_cpu_s = self->server_cpu_s - before_cpu_s;
   result->own_cpu_s = self->own_cpu_s - own_before_s;
   g_array_sort (result->measured.spreads_us, compare_times);
   if (result->measured.spreads_us->len > 0)

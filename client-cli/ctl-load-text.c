@@ -65,11 +65,15 @@ ctl_load_mode_to_string (CtlLoadMode mode)
 guint64
 ctl_load_result_count_failed (const CtlLoadResult *self)
 {
-  guint64 n = self->config.n_views - MIN (self->config.n_views, self->measured.ready);
+  guint64 n = self->config.n_views - MIN (self->config.n_views, self->measured.ready), n_errors = 0;
 
-  /* A bound of memory stops new ones: those that never began have not failed. */
+  for (guint i = 0; i < CTL_SWARM_N_ERRORS; i++)
+    n_errors += self->measured.errors[i];
+  /* A bound of memory stops new ones: those that never began have not failed. Nor have those that were asking when it was interrupted. */
   if (self->stopped_by != NULL)
     n -= MIN (n, self->config.n_views - self->measured.begun);
+  if (self->interrupted)
+    n = MIN (n, n_errors);
   for (guint i = 0; i < CTL_SWARM_N_ERRORS; i++)
     if (i != CTL_SWARM_OVERLOADED && i != CTL_SWARM_UNAVAILABLE) /* these are told when to come back */
       n += self->measured.errors[i];

@@ -3,8 +3,10 @@
 /* synopticctl load: what a silo does under many clients. Two tests: many that wait on one projection (throughput, latency, storms), and many
  * different questions (what each costs). Reads the options; ctl-load-run.c is the course of a test. */
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl-load-result.h"
 #include "ctl.h"
@@ -48,6 +50,11 @@ check_options (Options *self)
   if ((self->hot != NULL) == (self->fresh != NULL))
     {
       ctl_say ("load: expected either --hot PROJECTION or --new-projections PROJECTION");
+      return FALSE;
+    }
+  if (*(self->hot != NULL ? self->hot : self->fresh) == '\0')
+    {
+      ctl_say ("--%s: expected a PROJECTION", self->hot != NULL ? "hot" : "new-projections");
       return FALSE;
     }
   if (self->storm && self->hot == NULL)
@@ -127,6 +134,21 @@ print_result (const CtlLoadResult *result, CtlFormat format)
   return ctl_flush ();
 }
 
+/* So that it is not found out when all has been measured. FALSE: told. */
+static gboolean
+check_page (const char *file)
+{
+  g_autofree char *folder = g_path_get_dirname (file);
+
+  if (g_file_test (file, G_FILE_TEST_IS_DIR))
+    ctl_say ("--html %s: is a folder", file);
+  else if (access (folder, W_OK | X_OK) < 0)
+    ctl_say ("--html %s: %s: %s", file, folder, g_strerror (errno));
+  else
+    return TRUE;
+  return FALSE;
+}
+
 /* FALSE: told. */
 static gboolean
 write_page (const CtlLoadResult *result, const char *file)
@@ -152,6 +174,8 @@ run (const char *server, const Options *options, CtlFormat format)
 
   if (!parse_server (server, &host, &config->port, &authority, &config->is_tls))
     return CTL_USAGE;
+  if (options->html != NULL && !check_page (options->html))
+    return CTL_ERROR;
   make_paths (options, &path, &probe_path);
   result.mode = options->storm ? CTL_LOAD_STORM : options->hot != NULL ? CTL_LOAD_HOT : CTL_LOAD_NEW_PROJECTIONS;
   result.duration_s = options->duration_s;

@@ -267,8 +267,9 @@ class Load(unittest.TestCase):
                 self.assertIn("prefers-color-scheme:dark", text)
                 self.assertIn(mode[1], "".join(page.text))  # whole: what looks like a tag is none
                 self.assertNotIn("nan", text.lower())
-        self.assertIn(b"load.html", self.run_load("--hot", "hot", "-n", "2", "--duration", "0.2", "--warm-up", "0", "--settle", "0", "-q",
-                                                  "--html", "/nonexistent/load.html", status=1).stderr)
+        done = self.run_load("--hot", "hot", "-n", "2", "--duration", "600", "-q", "--html", "/nonexistent/load.html", status=1)
+        self.assertIn(b"/nonexistent/load.html", done.stderr)  # before it is measured, not after
+        self.assertIn(b"is a folder", self.run_load("--hot", "hot", "--duration", "600", "-q", "--html", tempfile.gettempdir(), status=1).stderr)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class Load(unittest.TestCase):
             self.assertEqual(done.stdout, b"")
 
     def test_wrong_usage(self):
-        for arguments, message in (([], "expected either"), (["--hot", "a", "--new-projections", "b"], "expected either"),
+        for arguments, message in (([], "expected either"), (["--hot", ""], "--hot: expected a PROJECTION"), (["--new-projections", ""], "expected a PROJECTION"), (["--hot", "a", "--new-projections", "b"], "expected either"),
                                    (["--storm", "--new-projections", "a"], "needs --hot"), (["--hot", "a", "-n", "0"], "--clients 0"),
                                    (["--hot", "a", "--transport", "tcp"], "expected ws or http"), (["--hot", "a", "-n", "5", "--connections", "6"], "more than"),
                                    (["--hot", "a", "-n", "5", "--connections", "2", "--transport", "http"], "its own"), (["--hot", "a", "--hold", "31"], "1 to 30"),
@@ -315,6 +316,57 @@ class Load(unittest.TestCase):
         out, err = process.communicate(timeout=TIMEOUT_S)
         self.assertEqual((process.returncode, out), (1, b""), err)
         self.assertIn(b"synopticctl: ", err)
+
+    def interrupt(self, *arguments, status):
+        """Ctrl-C after the second line of how it goes."""
+        process = subprocess.Popen([program("synopticctl", "SYNOPTICCTL"), "--server", self.silo.url, "load", *arguments, "--settle", "0", "-f", "json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2):
+            process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, status, err)
+        result = json.loads(out)
+        self.assertTrue(result["interrupted"])
+        return result, err.decode("utf-8")
+
+    def test_interrupted_while_they_come(self):
+        """Those that never began have not failed."""
+        result, _ = self.interrupt("--hot", "hot", "-n", "1000", "--rate", "10", status=0)
+        self.assertTrue(result["ok"])
+        self.assertLess(result["connect"]["ready"], 1000)
+
+    def test_too_many_views(self):
+        """Who is told to ask later asks the same again, and is one client without a snapshot, not two failures."""
+        result, err = self.interrupt("--new-projections", "still?limit={}", "-n", "1030", "--connections", "1", "--rate", "1000000", status=1)
+        self.assertEqual(result["clients_without_snapshot"], 6)
+        self.assertGreaterEqual(result["errors"]["overloaded"], 6)
+        self.assertEqual(result["errors"]["refused"], 0)
+        self.assertIn("6 failures of clients", err)
+
+    def test_server_is_restarted(self):
+        """What it used before and after counts, and is never less than nothing."""
+        silo = Silo(CATALOG)
+        self.addCleanup(silo.clean)
+        self.addCleanup(silo.kill)
+        process = subprocess.Popen([program("synopticctl", "SYNOPTICCTL"), "--server", silo.url, "load", "--hot", "hot", "-n", "5", "--duration", "600",
+                                    "--warm-up", "0", "--settle", "0", "-f", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(4):
+            process.stderr.readline()
+        # It is not looked at while it is away: that would end the test.
+        process.send_signal(signal.SIGSTOP)
+        silo.listen = f"127.0.0.1:{silo.port}"
+        silo.kill()
+        silo.start()
+        process.send_signal(signal.SIGCONT)
+        for _ in range(3):
+            process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 1, err)  # connections were lost
+        result = json.loads(out)
+        self.assertGreaterEqual(result["server_use"]["cpu"], 0)
+        self.assertTrue(all(sample["server_cpu"] >= 0 for sample in result["samples"]))
 
     def test_interrupted(self):
         process = subprocess.Popen([program("synopticctl", "SYNOPTICCTL"), "--server", self.silo.url, "load", "--hot", "hot", "-n", "5", "--duration", "600",

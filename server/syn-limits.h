@@ -132,7 +132,7 @@
 #define SYN_MAX_PLAIN_TEXT_BYTES (1u << 20)  /* of a snapshot that a lane makes text of; larger ones are libsoup's */
 #define SYN_MAX_TLS_HANDSHAKES 4096          /* under way, over all threads that make them; more wait in line */
 #define SYN_TLS_HANDSHAKE_MS 10000           /* from the first byte of a handshake to its end; past it: closed */
-#define SYN_MAX_TLS_HELLO_BYTES (16u << 10)  /* one message of a handshake; above: closed */
+#define SYN_MAX_TLS_HELLO_BYTES (32u << 10)  /* what comes for a handshake, and at any time without being data; above: closed */
 #define SYN_MAX_TLS_FILE_BYTES (1u << 20)    /* a certificate with its chain, a key */
 #define SYN_MAX_VIEWS_PER_CONNECTION 1024
 #define SYN_MAX_PUBLISHES_PER_CONNECTION 8   /* of a WebSocket, not answered yet; then nothing is read of it until one is. At most SYN_PRODUCER_WINDOW */

@@ -190,5 +190,4 @@ syn_tls_server_set_up (SynTlsServer *self, gnutls_session_t connection)
   gnutls_certificate_server_set_request (connection, GNUTLS_CERT_IGNORE);
   gnutls_session_ticket_enable_server (connection, &self->ticket_key);
   gnutls_alpn_set_protocols (connection, protocols, G_N_ELEMENTS (protocols), 0); /* another one is no reason to refuse */
-  gnutls_handshake_set_max_packet_length (connection, SYN_MAX_TLS_HELLO_BYTES);
 }

@@ -20,9 +20,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "syn-limits.h"
 
 #define RECORD_ROOM (SYN_TLS_RECORD_BYTES + 512) /* with all that TLS 1.2 or 1.3 may add */
 #define RECORDS_PER_SEND 4u                      /* encrypted before the kernel is asked; one, once it was full: what it does not take is held */
+#define BATCH_ROOM (RECORDS_PER_SEND * RECORD_ROOM)
 #define HELD_MAX (1u << 18)                      /* more that cannot be sent than this is of a peer that makes us answer and does not read */
 #define TRIES 8                                  /* of what is no data and no reason to wait */
 
@@ -33,10 +35,14 @@ struct _SynTls
   int fd;
   guint32 rest_bytes;
   guint8 *rest;         /* (owned) (nullable): encrypted, and not sent */
-  guint8 *batch;        /* (nullable): while something is being sent: where records are gathered */
+  guint8 *batch;        /* (nullable): BATCH_ROOM, while something is being sent: where records are gathered */
   guint32 batch_bytes;
+  guint32 idle_bytes;   /* came, and were no data: since the last that was */
   guint32 held;         /* bytes of what was last given, encrypted, and not told as sent */
   guint was_full : 1;
+  guint is_too_much : 1; /* see pull() */
+  guint is_left : 1;     /* nothing more comes */
+  guint is_alerted : 1;  /* what came last is an alert that is not encrypted */
   guint is_ended : 1;   /* our end was told */
 };
 
@@ -69,6 +75,24 @@ keep (SynTls *self, const guint8 *bytes, gsize count)
   return TRUE;
 }
 
+/* Behind what is kept. */
+static gboolean
+send_or_keep (SynTls *self, const guint8 *bytes, gsize count)
+{
+  gssize n = self->rest == NULL ? send_some (self, bytes, count) : 0;
+
+  return n >= 0 && ((gsize) n == count || keep (self, bytes + n, count - (gsize) n));
+}
+
+static gboolean
+send_batch (SynTls *self)
+{
+  gsize count = self->batch_bytes;
+
+  self->batch_bytes = 0;
+  return count == 0 || send_or_keep (self, self->batch, count);
+}
+
 static ssize_t
 push (gnutls_transport_ptr_t data, const giovec_t *vector, int n_vector)
 {
@@ -82,24 +106,40 @@ push (gnutls_transport_ptr_t data, const giovec_t *vector, int n_vector)
 
       if (self->batch != NULL)
         {
-          if (self->batch_bytes + count > RECORDS_PER_SEND * RECORD_ROOM)
-            {
-              errno = EPIPE;
-              return -1;
-            }
+          if (self->batch_bytes + count > BATCH_ROOM && (count > BATCH_ROOM || !send_batch (self)))
+            return -1;
           memcpy (self->batch + self->batch_bytes, bytes, count);
           self->batch_bytes += (guint32) count;
         }
-      else
-        {
-          gssize n = self->rest == NULL ? send_some (self, bytes, count) : 0;
-
-          if (n < 0 || ((gsize) n < count && !keep (self, bytes + n, count - (gsize) n)))
-            return -1;
-        }
+      else if (!send_or_keep (self, bytes, count))
+        return -1;
       total += (ssize_t) count;
     }
   return total;
+}
+
+/* A message of a handshake may be as long as 16 MB by its head, and GnuTLS would put it together (gnutls_handshake_set_max_packet_length() is for others): no
+ * peer needs so much before it says something. */
+static ssize_t
+pull (gnutls_transport_ptr_t data, void *buffer, size_t count)
+{
+  SynTls *self = data;
+  ssize_t n;
+
+  if (self->idle_bytes >= SYN_MAX_TLS_HELLO_BYTES)
+    {
+      self->is_too_much = TRUE;
+      errno = EPROTO;
+      return -1;
+    }
+  n = recv (self->fd, buffer, count, MSG_DONTWAIT);
+  if (n > 0)
+    self->idle_bytes += (guint32) n;
+  self->is_left = n == 0;
+  /* The head of a record. OpenSSL's clients refuse a certificate so, where GnuTLS has keys already, and calls it a record that cannot be decrypted. */
+  if (n == 5)
+    self->is_alerted = memcmp (buffer, "\x15\x03", 2) == 0 && memcmp ((guint8 *) buffer + 3, "\x00\x02", 2) == 0;
+  return n;
 }
 
 /* How many bytes of the rest left; -1 with errno. */
@@ -129,8 +169,9 @@ syn_tls_new (SynTlsServer *server, int fd)
   self->fd = fd;
   gnutls_init (&self->connection, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
   syn_tls_server_set_up (server, self->connection);
-  gnutls_transport_set_ptr2 (self->connection, GINT_TO_POINTER (fd), self);
+  gnutls_transport_set_ptr (self->connection, self);
   gnutls_transport_set_vec_push_function (self->connection, push);
+  gnutls_transport_set_pull_function (self->connection, pull);
   return self;
 }
 
@@ -158,27 +199,40 @@ failure_of (int code)
     }
 }
 
+/* All that one step says leaves at once: in small pieces each would be a packet, and a peer that does not like the first would be gone before the last. */
 SynTlsStep
 syn_tls_handshake (SynTls *self, SynTlsFailure *failure)
 {
+  guint8 batch[BATCH_ROOM];
   int code = GNUTLS_E_AGAIN;
 
   if (self->rest != NULL && flush_rest (self) < 0)
     code = GNUTLS_E_PUSH_ERROR;
   else
-    for (guint i = 0; i < TRIES; i++)
-      {
-        code = gnutls_handshake (self->connection);
-        if (code == GNUTLS_E_SUCCESS || code == GNUTLS_E_AGAIN || gnutls_error_is_fatal (code))
-          break;
-      }
+    {
+      self->batch = batch;
+      for (guint i = 0; i < TRIES; i++)
+        {
+          code = gnutls_handshake (self->connection);
+          if (code == GNUTLS_E_SUCCESS || code == GNUTLS_E_AGAIN || gnutls_error_is_fatal (code))
+            break;
+        }
+      if (!send_batch (self))
+        code = GNUTLS_E_PUSH_ERROR;
+      self->batch = NULL;
+    }
   if (code == GNUTLS_E_SUCCESS)
     return self->rest == NULL ? SYN_TLS_DONE : SYN_TLS_WAITS; /* asked again, it says the same */
   if (!gnutls_error_is_fatal (code))
     return SYN_TLS_WAITS;
   gnutls_alert_send_appropriate (self->connection, code);
   self->is_ended = TRUE;
-  *failure = failure_of (code);
+  if (self->is_too_much)
+    *failure = SYN_TLS_FAILURE_PROTOCOL;
+  else if (self->is_left)
+    *failure = SYN_TLS_FAILURE_LEFT;
+  else
+    *failure = self->is_alerted ? SYN_TLS_FAILURE_REFUSED : failure_of (code);
   return SYN_TLS_FAILED;
 }
 
@@ -205,7 +259,12 @@ syn_tls_recv (SynTls *self, void *buffer, gsize count)
       ssize_t n = gnutls_record_recv (self->connection, buffer, count);
 
       if (n >= 0)
-        return n;
+        {
+          self->idle_bytes = 0;
+          return n;
+        }
+      if (self->is_left)
+        return 0; /* in the middle of a record, too */
       switch (n)
         {
         case GNUTLS_E_AGAIN:
@@ -213,11 +272,9 @@ syn_tls_recv (SynTls *self, void *buffer, gsize count)
         case GNUTLS_E_INTERRUPTED:
         case GNUTLS_E_WARNING_ALERT_RECEIVED:
           continue;
-        case GNUTLS_E_PREMATURE_TERMINATION:
-          return 0;
         case GNUTLS_E_PULL_ERROR:
         case GNUTLS_E_PUSH_ERROR:
-          return fail (ECONNRESET);
+          return fail (self->is_too_much ? EPROTO : ECONNRESET);
         default: /* also a handshake within TLS 1.2 */
           gnutls_alert_send_appropriate (self->connection, (int) n);
           self->is_ended = TRUE;
@@ -313,7 +370,7 @@ credit (SynTls *self, gsize n)
 gssize
 syn_tls_sendv (SynTls *self, const struct iovec *vector, int n_vector)
 {
-  guint8 batch[RECORDS_PER_SEND * RECORD_ROOM];
+  guint8 batch[BATCH_ROOM];
   Cursor at = { vector, n_vector, 0 };
   gsize sent = 0;
 

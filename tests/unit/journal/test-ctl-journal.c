@@ -7,48 +7,10 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "ctl-run.h"
 #include "journal-fixture.h"
 #include "source-fixture.h"
 #include "syn-event-codec.h"
-
-typedef struct {
-  int status;
-  char *out, *err;
-} Run;
-
-static void
-run_clear (Run *self)
-{
-  g_free (self->out);
-  g_free (self->err);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
-
-static char *
-slurp (int fd)
-{
-  GString *text = g_string_new (NULL);
-  char buffer[4096];
-  gssize n;
-
-  lseek (fd, 0, SEEK_SET);
-  while ((n = read (fd, buffer, sizeof buffer)) > 0)
-    g_string_append_len (text, buffer, n);
-  close (fd);
-  return g_string_free (text, FALSE);
-}
-
-static int
-catch (int fd, int *kept)
-{
-  g_autofree char *name = NULL;
-  int file = g_file_open_tmp ("synoptic-out-XXXXXX", &name, NULL);
-
-  unlink (name);
-  *kept = dup (fd);
-  dup2 (file, fd);
-  return file;
-}
 
 static Run run (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
@@ -56,29 +18,12 @@ static Run
 run (const char *format, ...)
 {
   g_autofree char *line = NULL;
-  g_auto (GStrv) argv = NULL;
-  g_autofree char **copy = NULL; /* the verbs' parser moves them */
-  int out, err, kept_out, kept_err, argc;
-  Run result;
   va_list args;
 
   va_start (args, format);
   line = g_strdup_vprintf (format, args);
   va_end (args);
-  g_assert_true (g_shell_parse_argv (line, &argc, &argv, NULL));
-  copy = g_memdup2 (argv, ((gsize) argc + 1) * sizeof *argv);
-  fflush (stdout);
-  out = catch (STDOUT_FILENO, &kept_out);
-  err = catch (STDERR_FILENO, &kept_err);
-  result.status = ctl_journal ("http://127.0.0.1:1", argc, copy);
-  fflush (stdout);
-  dup2 (kept_out, STDOUT_FILENO);
-  dup2 (kept_err, STDERR_FILENO);
-  close (kept_out);
-  close (kept_err);
-  result.out = slurp (out);
-  result.err = slurp (err);
-  return result;
+  return run_verb (ctl_journal, "http://127.0.0.1:1", line);
 }
 
 /* ---- a journal ---- */

@@ -7,66 +7,13 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "ctl-run.h"
 #include "fake-silo.h"
 
-typedef struct
-{
-  int status;
-  char *out;
-  char *err;
-} Run;
-
-static char *
-slurp (int fd)
-{
-  GString *text = g_string_new (NULL);
-  char buffer[4096];
-  gssize n;
-
-  lseek (fd, 0, SEEK_SET);
-  while ((n = read (fd, buffer, sizeof buffer)) > 0)
-    g_string_append_len (text, buffer, n);
-  close (fd);
-  return g_string_free (text, FALSE);
-}
-
-/* Runs a verb with stdout and stderr caught. */
 static Run
 run (Fake *fake, int (*verb) (const char *server, int argc, char **argv), const char *line)
 {
-  g_auto (GStrv) argv = NULL;
-  g_autofree char **copy = NULL; /* the verbs' parser moves them */
-  g_autofree char *out_name = NULL, *err_name = NULL;
-  int out = g_file_open_tmp ("synoptic-out-XXXXXX", &out_name, NULL);
-  int err = g_file_open_tmp ("synoptic-err-XXXXXX", &err_name, NULL);
-  int kept_out, kept_err, argc;
-  Run result;
-
-  g_assert_true (g_shell_parse_argv (line, &argc, &argv, NULL));
-  copy = g_memdup2 (argv, ((gsize) argc + 1) * sizeof *argv);
-  unlink (out_name);
-  unlink (err_name);
-  fflush (stdout);
-  kept_out = dup (STDOUT_FILENO);
-  kept_err = dup (STDERR_FILENO);
-  dup2 (out, STDOUT_FILENO);
-  dup2 (err, STDERR_FILENO);
-  result.status = verb (fake->uri, argc, copy);
-  fflush (stdout);
-  dup2 (kept_out, STDOUT_FILENO);
-  dup2 (kept_err, STDERR_FILENO);
-  close (kept_out);
-  close (kept_err);
-  result.out = slurp (out);
-  result.err = slurp (err);
-  return result;
-}
-
-static void
-run_clear (Run *result)
-{
-  g_free (result->out);
-  g_free (result->err);
+  return run_verb (verb, fake->uri, line);
 }
 
 /* ---- publish ---- */

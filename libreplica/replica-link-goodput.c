@@ -106,7 +106,8 @@ replica_link_choose_compression (ReplicaLink *self)
     case REPLICA_COMPRESSION_AUTO:
     default:
       /* What is on loopback and far is at the other end of a tunnel. */
-      self->is_zstd = (!self->is_loopback || replica_meter_is_far (&self->meter)) && replica_meter_pays_zstd (&self->meter, self->is_zstd);
+      self->is_zstd = (!self->is_loopback || replica_meter_is_far (&self->meter, REPLICA_METER_FAR_LOOPBACK_US))
+                      && replica_meter_pays_zstd (&self->meter, self->is_zstd);
       break;
     }
 }

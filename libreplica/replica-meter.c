@@ -55,11 +55,11 @@ replica_meter_add_message (ReplicaMeter *meter, gsize size_bytes, gint64 asked_u
 }
 
 gboolean
-replica_meter_is_far (const ReplicaMeter *meter)
+replica_meter_is_far (const ReplicaMeter *meter, gint64 far_us)
 {
   double goodput = replica_meter_get_goodput (meter);
 
-  return (meter->rtt_us >= 0 ? meter->rtt_us : meter->reach_us) >= REPLICA_METER_FAR_US
+  return (meter->rtt_us >= 0 ? meter->rtt_us : meter->reach_us) >= far_us
          || (goodput > 0 && goodput < REPLICA_METER_FAR_GOODPUT);
 }
 
@@ -71,7 +71,7 @@ replica_meter_pays_zstd (const ReplicaMeter *meter, gboolean is_on)
   double goodput = replica_meter_get_goodput (meter);
 
   if (goodput == 0)
-    return replica_meter_is_far (meter);
+    return replica_meter_is_far (meter, REPLICA_METER_FAR_US);
   return goodput < (is_on ? limit : limit / 2);
 }
 

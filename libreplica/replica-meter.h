@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 #define REPLICA_METER_SAMPLES 6
 /* With a round trip of so much, it is not a local network. Compressing and decompressing 1 MB takes less. */
 #define REPLICA_METER_FAR_US 10000
+/* The same where the other end looks near, for it is on loopback: a busy machine takes its time, too. */
+#define REPLICA_METER_FAR_LOOPBACK_US 40000
 /* Bytes/s: nor with so little. */
 #define REPLICA_METER_FAR_GOODPUT 2.5e6
 /* Below this, latency and not bandwidth decides how long a message takes. */
@@ -53,11 +55,12 @@ void replica_meter_add_stretch (ReplicaMeter *meter, gsize size_bytes, gint64 fr
 
 /**
  * replica_meter_is_far:
+ * @far_us: what a round trip takes at least, then
  *
- * Whether a round trip takes %REPLICA_METER_FAR_US or more (as long as none was measured: whether connecting looks like it), or the goodput is known
+ * Whether a round trip takes so much (as long as none was measured: whether connecting looks like it), or the goodput is known
  * and below %REPLICA_METER_FAR_GOODPUT. (On a link that is never idle there is no round trip to measure.) Nothing known: no.
  */
-gboolean replica_meter_is_far (const ReplicaMeter *meter);
+gboolean replica_meter_is_far (const ReplicaMeter *meter, gint64 far_us);
 
 /**
  * replica_meter_add_unseen:

@@ -12,7 +12,7 @@ import unittest
 import netlab
 from netlab import FarSilo, Market, SlowLink, program
 
-SLOW, MIDDLE, FAST = (1, 75), (20, 20), (0, 0)
+SLOW, MIDDLE, FAST = (1, 75), (20, 30), (0, 0)
 PATIENCE = 60  # snapshots; the first samples of another link have something of the old one
 
 

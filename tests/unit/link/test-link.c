@@ -469,7 +469,7 @@ test_far (void)
       g_autoptr (FakePoll) poll = NULL;
 
       replica_link_start (fake->link);
-      fake->now_us += round == 0 ? 5000 : 50000;
+      fake->now_us += round == 0 ? REPLICA_METER_FAR_LOOPBACK_US : 2 * REPLICA_METER_FAR_LOOPBACK_US;
       poll = fake_take_poll (fake);
       g_assert_true (fake->link->is_loopback);
       g_assert_cmpint ((poll->accept & REPLICA_WIRE_ACCEPT_ZSTD) != 0, ==, round == 1);

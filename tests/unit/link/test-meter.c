@@ -92,11 +92,13 @@ test_zstd_pays (void)
   g_assert_false (replica_meter_pays_zstd (&meter, TRUE)); /* for another reason */
   meter.rtt_us = REPLICA_METER_FAR_US;
   g_assert_true (replica_meter_pays_zstd (&meter, FALSE));
+  g_assert_true (replica_meter_is_far (&meter, REPLICA_METER_FAR_US));
+  g_assert_false (replica_meter_is_far (&meter, REPLICA_METER_FAR_LOOPBACK_US));
   meter.rtt_us = 0;
   set_rate (&meter, REPLICA_METER_FAR_GOODPUT * 1.1);
-  g_assert_false (replica_meter_is_far (&meter));
+  g_assert_false (replica_meter_is_far (&meter, REPLICA_METER_FAR_US));
   set_rate (&meter, REPLICA_METER_FAR_GOODPUT * 0.9);
-  g_assert_true (replica_meter_is_far (&meter));
+  g_assert_true (replica_meter_is_far (&meter, REPLICA_METER_FAR_US));
   set_rate (&meter, 125e3); /* 1 Mbit/s */
   g_assert_true (replica_meter_pays_zstd (&meter, FALSE));
   set_rate (&meter, limit * 0.45);

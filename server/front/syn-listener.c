@@ -144,20 +144,21 @@ static GSourceFuncs listener_funcs = { .dispatch = listener_dispatch };
 
 /* ---- making ---- */
 
-/* What every connection inherits. A peer that vanishes without a word is found by the kernel: by its unacknowledged data, or by probes when
- * there is none. */
+/* What every connection inherits. A peer that vanishes without a word is found by probes; one to which an answer is under way, by the kernel's giving up
+ * to send it again.
+ *
+ * TCP_USER_TIMEOUT was rejected. Linux counts it from the first probe of a full window, and forgets that only when the window opens for all of
+ * what stands first in the queue: a reader that was slow twice, more than that time apart, was reset, whatever it had taken in between. */
 static void
 set_options (int fd)
 {
   int on = 1, idle_s = SYN_STALL_MS / 1000, interval_s = 15, count = 4;
-  unsigned int unacknowledged_ms = SYN_STALL_MS;
 
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt (fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
   setsockopt (fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
   setsockopt (fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-  setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
 }
 
 static int

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,12 +20,19 @@ static void
 accepted (int fd, gpointer user_data)
 {
   Taken *taken = user_data;
+  int keeps_alive = 0, user_timeout_ms = -1;
+  socklen_t length = sizeof (int);
 
   if (fd < 0)
     {
       taken->n_refused++;
       return;
     }
+  g_assert_cmpint (getsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &keeps_alive, &length), ==, 0);
+  g_assert_true (keeps_alive);
+  /* It resets readers that are slow, but read: see syn-listener.c. */
+  g_assert_cmpint (getsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, &length), ==, 0);
+  g_assert_cmpint (user_timeout_ms, ==, 0);
   g_assert_cmpint (fcntl (fd, F_GETFL) & O_NONBLOCK, !=, 0);
   g_assert_cmpint (fcntl (fd, F_GETFD) & FD_CLOEXEC, !=, 0);
   g_array_append_val (taken->fds, fd);

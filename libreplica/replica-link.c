@@ -286,8 +286,9 @@ attempt_dup_error (Attempt *attempt, ReplicaLink *self, const GError *error)
 
   if (status < 400)
     return g_strdup_printf ("Cannot connect to %s: %s", self->uri, reason);
-  return g_strdup_printf ("Cannot connect to %s: it answered %u %s", self->uri, status,
-                          soup_message_get_reason_phrase (attempt->message));
+  /* So a server that speaks TLS answers who does not. */
+  return g_strdup_printf ("Cannot connect to %s: it answered %u %s%s", self->uri, status, soup_message_get_reason_phrase (attempt->message),
+                          status == 400 && g_strcmp0 (g_uri_get_scheme (self->endpoint), "http") == 0 ? " (is it https://?)" : "");
 }
 
 static gboolean

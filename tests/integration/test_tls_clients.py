@@ -174,6 +174,7 @@ class RealTls(unittest.TestCase):
         self.assertIn("its certificate was signed by ", done.stderr)
         done = ctl("get", "t/rows", "--server", "http" + silo.url[len("https"):])
         self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("(is it https://?)", done.stderr)
 
     def load(self, silo, *args):
         done = ctl("load", "--hot", "t/rows", "-q", "-f", "json", "--clients", "40", "--warm-up", "0.2", "--duration", "1", "--settle", "0", *args, *self.reach, silo.url)

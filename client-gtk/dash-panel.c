@@ -35,6 +35,7 @@ struct _DashPanel
   GtkWidget *error_label;
   GtkWidget *frozen_label;
   GtkWidget *count_label;
+  GtkWidget *stretched_label;
   GtkWidget *age_label;
   GtkWidget *stack;
   GtkWidget *content;
@@ -147,6 +148,18 @@ update_state (DashPanel *self)
     gtk_widget_remove_css_class (self->count_label, "filtered");
 }
 
+/* The mark of a server that has too much to do. */
+static void
+update_stretched (DashPanel *self)
+{
+  gint64 interval_ms = replica_view_get_stretched_ms (self->view);
+  char text[32];
+  g_autofree char *every = interval_ms > 0 ? g_strdup_printf ("every %s", replica_format_age (interval_ms * 1000, text)) : NULL;
+
+  set_text (self->stretched_label, every != NULL ? every : "");
+  gtk_widget_set_visible (self->stretched_label, every != NULL);
+}
+
 void
 dash_panel_tick (DashPanel *self)
 {
@@ -155,6 +168,7 @@ dash_panel_tick (DashPanel *self)
   char text[32];
 
   set_text (self->age_label, age_us < 0 ? "" : replica_format_age (age_us, text));
+  update_stretched (self);
   if (is_stale == self->is_stale)
     return;
   self->is_stale = is_stale;
@@ -472,6 +486,7 @@ dash_panel_class_init (DashPanelClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DashPanel, error_label);
   gtk_widget_class_bind_template_child (widget_class, DashPanel, frozen_label);
   gtk_widget_class_bind_template_child (widget_class, DashPanel, count_label);
+  gtk_widget_class_bind_template_child (widget_class, DashPanel, stretched_label);
   gtk_widget_class_bind_template_child (widget_class, DashPanel, age_label);
   gtk_widget_class_bind_template_child (widget_class, DashPanel, stack);
   gtk_widget_class_bind_template_child (widget_class, DashPanel, content);

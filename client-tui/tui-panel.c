@@ -128,7 +128,8 @@ tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, 
 {
   TuiStyle style = focus ? TUI_STYLE_TITLE_FOCUS : TUI_STYLE_TITLE;
   gboolean stale = replica_view_get_stale (self->view), frozen = replica_view_get_frozen (self->view);
-  char age_text[32];
+  gint64 stretched_ms = replica_view_get_stretched_ms (self->view);
+  char age_text[32], every[32];
   const char *age = replica_format_age (replica_view_get_age_us (self->view), age_text);
   g_autofree char *state = NULL, *left = NULL;
   const char *error = replica_view_get_error (self->view);
@@ -148,6 +149,8 @@ tui_panel_draw (TuiPanel *self, TuiCells *cells, guint x, guint y, guint width, 
     state = g_strdup_printf ("recovering %u %% · age %s ", percent, age);
   else if (replica_view_get_snapshot (self->view) == NULL)
     state = g_strdup (self->waiting ? "nothing selected " : "waiting ");
+  else if (stretched_ms > 0 && !stale)
+    state = g_strdup_printf ("every %s · age %s ", replica_format_age (stretched_ms * 1000, every), age);
   else
     state = g_strdup_printf ("%s%s ", stale ? "OLD · " : "age ", age);
   tui_cells_fill (cells, x, y, width, style);

@@ -45,6 +45,13 @@ GBytes *replica_form_get_zstd (const ReplicaForm *self, gboolean *is_new);
 const ReplicaForm *replica_snapshot_get_full (ReplicaSnapshot *self);
 
 /**
+ * replica_snapshot_set_stretched_ms:
+ *
+ * Of one that was built just now: before anybody else has it, or any form of it was made (then nothing happens).
+ */
+void replica_snapshot_set_stretched_ms (ReplicaSnapshot *self, guint interval_ms);
+
+/**
  * replica_snapshot_get_delta:
  * @base: an older snapshot of the same projection; looked up by its token
  * @is_new: (out) (optional): whether it was made just now

@@ -302,7 +302,7 @@ check_all (Check *check, GError **error)
     return refuse (check, error, "%" G_GUINT64_FORMAT " bytes are too few for one", check->size_bytes);
   if (head->magic != REPLICA_WIRE_MAGIC)
     return refuse (check, error, "it does not begin as one");
-  if (head->version != REPLICA_WIRE_VERSION || head->reserved0 != 0)
+  if (head->version != REPLICA_WIRE_VERSION)
     return refuse (check, error, "unknown version %u", head->version);
   if (head->size_bytes != check->size_bytes)
     return refuse (check, error, "it says that it has %u bytes, and has %" G_GUINT64_FORMAT, head->size_bytes,

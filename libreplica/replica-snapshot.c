@@ -165,6 +165,20 @@ replica_snapshot_get_time_us (ReplicaSnapshot *self)
 }
 
 guint
+replica_snapshot_get_stretched_ms (ReplicaSnapshot *self)
+{
+  return self->head->stretched_100ms * 100u;
+}
+
+/* Into its own bytes, which nobody has seen yet: it is known only when the snapshot is there, and all that makes them would have to pass it on. */
+void
+replica_snapshot_set_stretched_ms (ReplicaSnapshot *self, guint interval_ms)
+{
+  if (self->hash == 0 && self->json == NULL && self->csv == NULL && self->deltas == NULL && self->full.zstd == NULL)
+    ((ReplicaWireSnapshot *) self->head)->stretched_100ms = (guint16) MIN ((interval_ms + 99) / 100, G_MAXUINT16);
+}
+
+guint
 replica_snapshot_get_n_rows (ReplicaSnapshot *self)
 {
   return self->head->n_rows;

@@ -69,6 +69,8 @@ REPLICA_PUBLIC GBytes *replica_snapshot_get_bytes (ReplicaSnapshot *self);
 REPLICA_PUBLIC const char *replica_snapshot_get_path (ReplicaSnapshot *self);
 REPLICA_PUBLIC ReplicaToken replica_snapshot_get_token (ReplicaSnapshot *self);
 REPLICA_PUBLIC gint64 replica_snapshot_get_time_us (ReplicaSnapshot *self); /* when made, by the server's clock */
+/* One in so many ms was made, less often than it should, for the server had too much to do; to a tenth of a second. 0: as often as it should. */
+REPLICA_PUBLIC guint replica_snapshot_get_stretched_ms (ReplicaSnapshot *self);
 REPLICA_PUBLIC guint replica_snapshot_get_n_rows (ReplicaSnapshot *self);
 REPLICA_PUBLIC guint replica_snapshot_get_n_columns (ReplicaSnapshot *self);
 REPLICA_PUBLIC const ReplicaColumn *replica_snapshot_get_column (ReplicaSnapshot *self, guint column);

@@ -315,6 +315,16 @@ replica_view_get_stale (ReplicaView *self)
              || replica_link_get_state (self->link) != REPLICA_LINK_ONLINE);
 }
 
+guint
+replica_view_get_stretched_ms (ReplicaView *self)
+{
+  gint64 ms;
+
+  g_return_val_if_fail (REPLICA_IS_VIEW (self), 0);
+  ms = self->shown != NULL && !self->frozen ? replica_snapshot_get_stretched_ms (self->shown) : 0;
+  return replica_view_now (self) - self->shown_at_us <= (2 * ms + 1000) * 1000 ? (guint) ms : 0;
+}
+
 const char *
 replica_view_get_error (ReplicaView *self)
 {

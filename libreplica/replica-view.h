@@ -62,6 +62,9 @@ REPLICA_PUBLIC ReplicaError replica_view_get_error_code (ReplicaView *self); /* 
  * until that is done. It is an error of the view like any other, too; `notify::error` comes with each new number.
  */
 REPLICA_PUBLIC gboolean replica_view_get_recovering (ReplicaView *self, guint *percent);
+/* While what is shown comes less often than it should, for the server has too much to do: how often, in ms. 0: as it should; also when frozen, and when so long nothing
+ * came that it is not for that. */
+REPLICA_PUBLIC guint replica_view_get_stretched_ms (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_received (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_skipped (ReplicaView *self);
 REPLICA_PUBLIC guint64 replica_view_get_n_behind (ReplicaView *self);

@@ -140,7 +140,7 @@ G_STATIC_ASSERT (sizeof (ReplicaWireRefusedHead) == 32);
 typedef struct {
   guint32 magic;
   guint16 version;
-  guint16 reserved0;
+  guint16 stretched_100ms; /* how often snapshots come, while a busy server makes fewer than it should: one in so many tenths of a second; 0: as it should */
   guint64 epoch;
   guint64 serial;
   gint64 time_us;

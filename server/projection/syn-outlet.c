@@ -7,6 +7,7 @@
  * all hold the current token (others were answered at once), so one new snapshot answers them all. */
 #define G_LOG_DOMAIN "synoptic-projection"
 #include "syn-outlet.h"
+#include "replica-form.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-projection-private.h"
@@ -138,6 +139,17 @@ syn_outlet_cancel (SynOutlet *self, SynMessage *message)
   return TRUE;
 }
 
+/* So that whoever looks at it can say why it comes so seldom. */
+static void
+mark_stretched (SynOutlet *self, ReplicaSnapshot *snapshot, ReplicaToken token)
+{
+  guint interval_ms = self->stretched.base_ms * self->stretched.factor;
+
+  if (self->stretched.factor > 1 && interval_ms > replica_snapshot_get_stretched_ms (snapshot)
+      && replica_token_equal (replica_snapshot_get_token (snapshot), token)) /* made now: nobody else has it */
+    replica_snapshot_set_stretched_ms (snapshot, interval_ms);
+}
+
 /* Makes a snapshot of a state that changed. */
 static void
 make (SynOutlet *self)
@@ -166,6 +178,7 @@ make (SynOutlet *self)
   self->dirty = FALSE;
   if (snapshot == self->snapshot)
     return;
+  mark_stretched (self, snapshot, token);
   self->serial++;
   syn_metric_add (self->lane, metrics->snapshots, 1);
   g_clear_pointer (&self->snapshot, replica_snapshot_unref);

@@ -9,6 +9,7 @@
  * polls are answered from it. Otherwise what it has may be old: the poll is kept back until all of them were asked, without a hold. When it
  * stops following it lets go of their snapshots and of what it remembers about them: only the answer stays, for who comes back. */
 #define G_LOG_DOMAIN "synoptic-projection"
+#include "replica-form.h"
 #include "syn-error.h"
 #include "syn-limits.h"
 #include "syn-outlet.h"
@@ -79,6 +80,18 @@ has_room (QueryGrain *self, gsize bytes, GError **error)
 
 /* ---- the answer ---- */
 
+/* It comes no more often than its projections do. */
+static void
+mark_stretched (ReplicaSnapshot **bases, guint n_bases, ReplicaSnapshot *answer)
+{
+  guint interval_ms = 0;
+
+  for (guint i = 0; i < n_bases; i++)
+    interval_ms = MAX (interval_ms, replica_snapshot_get_stretched_ms (bases[i]));
+  if (interval_ms > 0)
+    replica_snapshot_set_stretched_ms (answer, interval_ms);
+}
+
 /* The answer over the newest bases; when it shows the same as before, the one before: its readers need not be woken for a
  * token (nor for a frontier) alone. */
 static ReplicaSnapshot *
@@ -114,6 +127,8 @@ make_answer (gpointer owner, ReplicaToken token, gint64 time_us, ReplicaSnapshot
         }
     }
   count_bytes (self);
+  if (answer != NULL && answer != previous)
+    mark_stretched (bases, self->query->n_bases, answer);
   self->is_evaluated = answer != NULL;
   syn_metric_add (self->lane, metrics->evaluations, 1);
   if (syn_query_run_get_counts (self->run).full == n_full)

@@ -270,6 +270,8 @@ read_snapshot (Reader *self, GBytes *bytes)
         *--end = '\0'; /* cut between characters */
       return refuse (self, SYN_ERROR_INVALID, fault.column, fault.row, "not a batch of events: %s", cause->message);
     }
+  if (replica_snapshot_get_stretched_ms (self->snapshot) != 0)
+    return refuse (self, SYN_ERROR_INVALID, "", 0, "not a batch of events: a reserved field is not 0");
   return TRUE;
 }
 

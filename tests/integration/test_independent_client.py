@@ -59,9 +59,9 @@ class Snapshot:
 
     def __init__(self, data):
         self.data = data
-        (magic, version, reserved, epoch, serial, self.time_us, size, self.n_rows, n_columns, columns, n_frontier, frontier, path,
+        (magic, version, stretched, epoch, serial, self.time_us, size, self.n_rows, n_columns, columns, n_frontier, frontier, path,
          path_bytes) = struct.unpack_from("<4sHHQQqIIIIIIII", data, 0)
-        assert magic == b"SYNS" and version == 1 and reserved == 0, (magic, version, reserved)
+        assert magic == b"SYNS" and version == 1 and stretched < 100, (magic, version, stretched)
         assert size == len(data), (size, len(data))
         self.token = (epoch, serial)
         self.path = self.text(path, path_bytes)

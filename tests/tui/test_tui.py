@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -241,6 +242,44 @@ class Tls(unittest.TestCase):
             untrusting = Terminal(f'env -u SYNOPTIC_CA {program("synoptic-tui", "SYNOPTIC_TUI")} --server {proxy.url}')
             self.addCleanup(untrusting.close)
             untrusting.wait(r'OFFLINE .*its certificate was signed by ')
+
+
+ROWS = 200_000
+BUSY = {
+    'sources': [{'name': 's', 'kind': 'http', 'fields': {'key': 'int64', 'n': 'int64'}}],
+    'projections': [{'name': 'big', 'from': 's', 'key': ['key'], 'min_interval_ms': 10,
+                     'columns': {'last': 'last(n)', 'sum': 'sum(n)', 'low': 'min(n)', 'high': 'max(n)', 'mean': 'mean(n)', 'events': 'count()'}}],
+    'screens': [{'name': 'busy', 'title': 'Busy', 'panels': [{'grid': 'big?sort=-last,key&limit=5', 'title': 'Last'}]}],
+}
+
+
+@unittest.skipIf(shutil.which('tmux') is None, 'tmux is not installed')
+class Stretched(unittest.TestCase):
+    def test_mark(self):
+        """Each snapshot takes longer than the cap: the lane is full as soon as somebody looks, and what comes of it less often is marked."""
+        with Silo(BUSY, lanes=1) as silo:
+            for first in range(0, ROWS, 50_000):
+                self.assertEqual(silo.publish('s', ''.join(f'{{"key":{key},"n":{key}}}\n' for key in range(first, first + 50_000))).status, 200)
+            terminal = Terminal(f'{program("synoptic-tui", "SYNOPTIC_TUI")} --server {silo.url}')
+            self.addCleanup(terminal.close)
+            self.assertNotIn('every', terminal.wait(str(ROWS - 1)))
+            done = threading.Event()
+
+            def publish():
+                n = ROWS
+                while not done.is_set():
+                    n += 1
+                    silo.publish('s', [{'key': n % 1000, 'n': n}])
+
+            thread = threading.Thread(target=publish)
+            thread.start()
+            try:
+                text = terminal.wait(r'every 0\.[1-9] s · age [0-9]')
+                print('# ' + text.rstrip().replace('\n', '\n# '))
+            finally:
+                done.set()
+                thread.join()
+            self.assertNotIn('every', terminal.wait(r'Last[^\n]*rows +age [0-9]'))  # nothing comes any more: not for that
 
 
 if __name__ == '__main__':

@@ -176,6 +176,43 @@ test_poll_before_check (void)
   fake_free (fake);
 }
 
+/* The mark of what comes less often than it should: while it does, and not when nothing comes for another reason. */
+static void
+test_stretched (void)
+{
+  Fake *fake = fake_new ();
+  FakeSeen seen;
+  ReplicaView *view = fake_view_new (fake, "a", &seen);
+  const gint64 value = 1;
+  guint64 serial = 0;
+
+  g_assert_cmpuint (replica_view_get_stretched_ms (view), ==, 0);
+  replica_link_start (fake->link);
+  for (guint16 tenths = 0; tenths <= 40; tenths += 20)
+    {
+      g_autoptr (FakePoll) poll = fake_take_poll (fake);
+      g_autoptr (GBytes) plain = fake_snapshot_bytes ("a", (ReplicaToken) { 1, ++serial }, &value, 1);
+      g_autoptr (GByteArray) marked = g_byte_array_new ();
+      g_autoptr (GBytes) bytes = NULL;
+
+      g_byte_array_append (marked, g_bytes_get_data (plain, NULL), (guint) g_bytes_get_size (plain));
+      memcpy (marked->data + 6, &tenths, sizeof tenths);
+      bytes = g_byte_array_free_to_bytes (g_steal_pointer (&marked));
+      fake_send_body (fake, poll->view, bytes);
+      fake_wait_until (fake, replica_view_get_snapshot (view) != NULL && replica_snapshot_get_token (replica_view_get_snapshot (view)).serial == serial);
+      g_assert_cmpuint (replica_view_get_stretched_ms (view), ==, tenths * 100u);
+    }
+  replica_view_set_frozen (view, TRUE);
+  g_assert_cmpuint (replica_view_get_stretched_ms (view), ==, 0);
+  replica_view_set_frozen (view, FALSE);
+  fake_advance_ms (fake, 8900);
+  g_assert_cmpuint (replica_view_get_stretched_ms (view), ==, 4000);
+  fake_advance_ms (fake, 200);
+  g_assert_cmpuint (replica_view_get_stretched_ms (view), ==, 0);
+  fake_view_drop (view);
+  fake_free (fake);
+}
+
 /* A recovery is told by the text of an error, which anything may stand in. */
 static void
 test_recovering (void)
@@ -523,6 +560,7 @@ main (int argc, char **argv)
   g_test_add_func ("/view/poll-before-check", test_poll_before_check);
   g_test_add_func ("/view/error-and-retry", test_error_and_retry);
   g_test_add_func ("/view/recovering", test_recovering);
+  g_test_add_func ("/view/stretched", test_stretched);
   g_test_add_func ("/view/freeze", test_freeze);
   g_test_add_func ("/view/interval", test_interval);
   g_test_add_func ("/view/tokens", test_tokens);

@@ -6,6 +6,7 @@
 #include "replica-event-batch.h"
 #include "source-fixture.h"
 #include "syn-batch-reader.h"
+#include "syn-error.h"
 #include "syn-limits.h"
 
 #define ALL_FIELDS "f:bool i:int64 d:double m:decimal(2) s:string t:timestamp"
@@ -192,6 +193,31 @@ test_dropped_strings (void)
     }
 }
 
+/* What only snapshots have in their head. */
+static void
+test_reserved (void)
+{
+  g_autoptr (SynSourceSpec) spec = fixture_spec_new (ALL_FIELDS);
+  g_autoptr (ReplicaEventBatch) batch = make_batch (spec);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) good = NULL, bad = NULL;
+  SynEventBatch *read = NULL;
+  SynReadPlace place;
+  guint8 *data;
+
+  replica_event_batch_set_string (batch, 4, "first", -1);
+  replica_event_batch_commit (batch);
+  good = replica_event_batch_to_bytes (batch, NULL, 0, &error);
+  g_assert_no_error (error);
+  data = g_memdup2 (g_bytes_get_data (good, NULL), g_bytes_get_size (good));
+  data[6] = 1;
+  bad = g_bytes_new_take (data, g_bytes_get_size (good));
+  g_assert_false (syn_batch_reader_read (spec, bad, &read, &place, &error));
+  g_assert_error (error, SYN_ERROR, SYN_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, "reserved"));
+  g_assert_null (read);
+}
+
 static void
 test_refused_here (void)
 {
@@ -279,6 +305,7 @@ main (int argc, char **argv)
   g_test_add_func ("/batch-reader/as-text", test_as_text);
   g_test_add_func ("/batch-reader/columns", test_columns);
   g_test_add_func ("/batch-reader/dropped-strings", test_dropped_strings);
+  g_test_add_func ("/batch-reader/reserved", test_reserved);
   g_test_add_func ("/batch-reader/refused-here", test_refused_here);
   g_test_add_func ("/batch-reader/sources", test_sources);
   return g_test_run ();

@@ -78,6 +78,21 @@ compare_func (gconstpointer a, gconstpointer b, gpointer user_data)
 }
 
 void
+syn_conn_entry_note_reader (SynConnEntry *self, const SynWaiter *waiter, gint64 held_us, gint64 now_us)
+{
+  ReplicaToken held = waiter->token, newest;
+  guint64 behind = 1;
+
+  self->views++;
+  if (!syn_waiter_get_newest (waiter, &newest) || replica_token_equal (held, newest))
+    return;
+  if (held.epoch == newest.epoch && newest.serial > held.serial)
+    behind = newest.serial - held.serial;
+  self->behind_snapshots = MAX (self->behind_snapshots, (gint64) MIN (behind, (guint64) G_MAXINT64));
+  self->behind_ms = MAX (self->behind_ms, (now_us - held_us) / 1000);
+}
+
+void
 syn_conn_top_init (SynConnTop *self, SynConnOrder order, guint max)
 {
   *self = (SynConnTop){ .order = order, .max = MAX (max, 1), .heap = g_array_new (FALSE, FALSE, sizeof (SynConnEntry)) };

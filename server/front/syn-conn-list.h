@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "syn-beacon.h"
 #include "syn-peer-info.h"
 
 /* Connections as an operator sees them, and the first so many of them in some order, of however many. Any thread, one at a time. */
@@ -50,6 +51,10 @@ typedef struct
 const char *syn_conn_order_to_string (SynConnOrder order);
 /* FALSE: there is none of that name. */
 gboolean syn_conn_order_from_string (const char *text, SynConnOrder *order);
+
+/* One more question that the connection has out, or looks at: how far behind it is. @held_us: the time of the snapshot that it holds, or when it
+ * first asked; @now_us: by the lane's clock. On the lane of @waiter. */
+void syn_conn_entry_note_reader (SynConnEntry *self, const SynWaiter *waiter, gint64 held_us, gint64 now_us);
 
 void syn_conn_top_init (SynConnTop *self, SynConnOrder order, guint max);
 void syn_conn_top_clear (SynConnTop *self);

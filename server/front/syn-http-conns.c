@@ -38,6 +38,13 @@ struct _SynHttpConn
   SynTimer timer;
   guint64 progress;
   gint64 began_ms, phase_ms; /* when it began; when its phase did */
+  /* For an operator's list. */
+  guint n_polls, n_snapshots;
+  gint64 sent_us, held_us;   /* of the last snapshot that was sent; of the one that it holds, at first when it came */
+  gboolean is_polling;       /* the request is a poll */
+  gboolean is_reading;       /* a snapshot is on its way */
+  gsize answer_bytes;        /* of the answer that is on its way: its body */
+  guint64 answer_from;       /* progress, when it began */
   SynHttpPhase phase;
   gboolean left;
   SynHttpLeaveFunc leave;
@@ -265,10 +272,38 @@ syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase)
   self->phase = phase;
   self->phase_ms = syn_lane_now_ms (self->set->lane);
   self->progress = syn_http_stream_get_progress (self->stream);
+  self->is_polling = self->is_reading = FALSE;
+  self->answer_bytes = 0;
   syn_http_stream_set_idle (self->stream, phase == SYN_HTTP_IDLE);
   syn_http_stream_set_unseen (self->stream, phase == SYN_HTTP_HEAD);
   syn_lane_arm (self->set->lane, &self->timer, phase == SYN_HTTP_BUSY ? SYN_STALL_MS : SYN_HTTP_IDLE_MS,
                 conn_timed_out, self);
+}
+
+void
+syn_http_conn_note_poll (SynHttpConn *self)
+{
+  self->n_polls++;
+  self->is_polling = TRUE;
+  if (self->sent_us != 0)
+    self->held_us = self->sent_us;
+  else if (self->held_us == 0)
+    self->held_us = syn_lane_real_us (self->set->lane);
+}
+
+void
+syn_http_conn_note_snapshot (SynHttpConn *self, gint64 time_us)
+{
+  self->n_snapshots++;
+  self->sent_us = time_us;
+  self->is_reading = TRUE;
+}
+
+void
+syn_http_conn_note_answer (SynHttpConn *self, gsize body_bytes)
+{
+  self->answer_bytes = body_bytes;
+  self->answer_from = syn_http_stream_get_progress (self->stream);
 }
 
 SynHttpStream *
@@ -362,32 +397,57 @@ syn_http_conns_count (SynHttpConns *self)
   return self->n_conns;
 }
 
+/* What its socket has not taken yet is libsoup's: known from what has moved since the answer began, but for the few bytes of its head. */
+static guint64
+waiting_bytes (SynHttpConn *self)
+{
+  guint64 moved = syn_http_stream_get_progress (self->stream) - self->answer_from;
+
+  return self->answer_bytes > moved ? self->answer_bytes - moved : 0;
+}
+
+static void
+note (SynHttpConn *self, SynConnTop *top)
+{
+  gint64 now_ms = syn_lane_now_ms (self->set->lane);
+  SynConnEntry entry = {
+    .kind = "http",
+    .lane = syn_lane_get_index (self->set->lane),
+    .age_ms = now_ms - self->began_ms,
+    .idle_ms = now_ms - self->phase_ms,
+    .polls = self->n_polls,
+    .snapshots = self->n_snapshots,
+    .sent_bytes = -1,
+    .views = self->is_polling,
+    .polls_waiting = self->is_polling && self->leave != NULL,
+    .waiting_bytes = waiting_bytes (self),
+    .tls = syn_http_stream_get_tls (self->stream) != NULL ? syn_tls_get_version (syn_http_stream_get_tls (self->stream)) : NULL,
+  };
+
+  if (self->is_reading && entry.waiting_bytes > 0)
+    {
+      entry.behind_snapshots = 1;
+      entry.behind_ms = (syn_lane_real_us (self->set->lane) - self->held_us) / 1000;
+    }
+  /* Of libsoup's, only the kernel knows the bytes. */
+  if (top->order == SYN_CONN_BY_SENT)
+    {
+      syn_peer_info_read (syn_http_stream_get_fd (self->stream), &entry.peer);
+      entry.sent_bytes = entry.peer.acknowledged_bytes;
+    }
+  if (!syn_conn_top_wants (top, &entry))
+    return;
+  syn_peer_info_read (syn_http_stream_get_fd (self->stream), &entry.peer);
+  entry.sent_bytes = entry.peer.acknowledged_bytes;
+  syn_conn_top_add (top, &entry);
+}
+
 /* They are few (SYN_MAX_HTTP_CONNECTIONS), so in one go. */
 void
 syn_http_conns_list (SynHttpConns *self, SynConnTop *top)
 {
-  gint64 now_ms = syn_lane_now_ms (self->lane);
-
   for (SynHttpConn *conn = self->conns; conn != NULL; conn = conn->next)
-    {
-      SynConnEntry entry = {
-        .kind = "http",
-        .lane = syn_lane_get_index (self->lane),
-        .age_ms = now_ms - conn->began_ms,
-        .idle_ms = now_ms - conn->phase_ms,
-        .polls = -1,
-        .snapshots = -1,
-        .sent_bytes = -1,
-        .polls_waiting = conn->leave != NULL,
-        .tls = syn_http_stream_get_tls (conn->stream) != NULL ? syn_tls_get_version (syn_http_stream_get_tls (conn->stream)) : NULL,
-      };
-
-      if (!syn_conn_top_wants (top, &entry))
-        continue;
-      syn_peer_info_read (syn_http_stream_get_fd (conn->stream), &entry.peer);
-      entry.sent_bytes = entry.peer.acknowledged_bytes;
-      syn_conn_top_add (top, &entry);
-    }
+    note (conn, top);
 }
 
 void

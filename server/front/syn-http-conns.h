@@ -43,6 +43,10 @@ void syn_http_refuse (int fd, SynTls *tls);
 SynHttpConn *syn_http_conn_of (SoupServerMessage *msg);
 void syn_http_conn_set_phase (SynHttpConn *self, SynHttpPhase phase);
 SynHttpStream *syn_http_conn_get_stream (SynHttpConn *self);
+/* For an operator's list: a poll came; its answer is a snapshot made at @time_us; an answer of so many bytes, and its head, goes out now. */
+void syn_http_conn_note_poll (SynHttpConn *self);
+void syn_http_conn_note_snapshot (SynHttpConn *self, gint64 time_us);
+void syn_http_conn_note_answer (SynHttpConn *self, gsize body_bytes);
 /* While a request is parked: told when its client leaves (at once, from a later iteration, when it has left
  * already). NULL: no more. */
 void syn_http_conn_watch (SynHttpConn *self, SynHttpLeaveFunc func, gpointer user_data);

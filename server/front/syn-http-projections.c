@@ -234,6 +234,8 @@ respond_snapshot (Poll *self, ReplicaSnapshot *snapshot)
       return;
     }
   set_snapshot_headers (self, replica_snapshot_get_token (snapshot));
+  if (self->request.conn != NULL)
+    syn_http_conn_note_snapshot (self->request.conn, replica_snapshot_get_time_us (snapshot));
   syn_http_respond (self->request.msg, SOUP_STATUS_OK, syn_form_content_type (self->form), body);
 }
 
@@ -344,5 +346,7 @@ syn_http_projection (SynHttp *http, SoupServerMessage *msg, const char *rest)
     hold_ms =
         SYN_HOLD_DEFAULT_MS; /* not a wait for news: for the first snapshot, when there is none at all yet */
   syn_http_request_park (&self->request, http, msg);
+  if (self->request.conn != NULL)
+    syn_http_conn_note_poll (self->request.conn);
   syn_beacon_set_poll (syn_beacon_set_for_lane (http->lane), &self->waiter, path, token, hold_ms, answered);
 }

@@ -27,6 +27,10 @@ syn_http_respond (SoupServerMessage *msg, guint status, const char *content_type
   if (body != NULL)
     {
       SoupMessageBody *response = soup_server_message_get_response_body (msg);
+      SynHttpConn *conn = syn_http_conn_of (msg);
+
+      if (conn != NULL)
+        syn_http_conn_note_answer (conn, g_bytes_get_size (body));
 
       /* Not accumulated: libsoup would answer a Range out of it, which is nothing that a picture in motion
        * has. */

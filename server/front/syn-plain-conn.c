@@ -53,7 +53,7 @@ syn_plain_conn_drop (SynPlainConn *self)
 {
   if (self->state == SYN_PLAIN_CLOSED)
     return;
-  if (self->state == SYN_PLAIN_WAITING)
+  if (self->state == SYN_PLAIN_WAITING || self->state == SYN_PLAIN_SENDING)
     syn_waiter_withdraw (&self->waiter);
   syn_socket_close (self->fd, g_steal_pointer (&self->tls)); /* which takes it out of the epoll set */
   bury (self);
@@ -190,7 +190,10 @@ static gssize
 note_sent (SynPlainConn *self, gssize n)
 {
   if (n > 0)
-    self->moved_ms = syn_lane_now_ms (self->lane->lane);
+    {
+      self->moved_ms = syn_lane_now_ms (self->lane->lane);
+      self->sent_bytes += (guint64) n;
+    }
   return n;
 }
 
@@ -198,6 +201,11 @@ static void
 all_sent (SynPlainConn *self)
 {
   self->state = SYN_PLAIN_READING;
+  /* Its client may well come back with another connection, as those do that libsoup serves; not when it has ended its side. */
+  if (self->ended)
+    syn_waiter_withdraw (&self->waiter);
+  else
+    syn_waiter_forget (&self->waiter);
   if (self->ends)
     syn_plain_conn_drop (self);
   else
@@ -213,7 +221,7 @@ syn_plain_conn_send (SynPlainConn *self, const char *head, guint head_bytes, GBy
 
   if (n < 0)
     {
-      self->state = SYN_PLAIN_READING; /* nothing waits any more */
+      self->state = SYN_PLAIN_SENDING; /* nothing waits any more */
       syn_plain_conn_drop (self);
       return;
     }

@@ -230,18 +230,19 @@ note (SynConnTop *top, SynPlainConn *conn)
     .age_ms = now_ms - conn->began_ms,
     .idle_ms = now_ms - conn->moved_ms,
     .polls = conn->n_polls,
-    .snapshots = -1,
-    .sent_bytes = -1,
+    .snapshots = conn->n_snapshots,
+    .sent_bytes = (gint64) conn->sent_bytes,
     .polls_waiting = conn->state == SYN_PLAIN_WAITING,
     .tls = conn->tls != NULL ? syn_tls_get_version (conn->tls) : NULL,
   };
 
   if (conn->out != NULL)
     entry.waiting_bytes = conn->out->head_bytes + (conn->out->body != NULL ? g_bytes_get_size (conn->out->body) : 0) - conn->out->sent;
+  if (conn->state == SYN_PLAIN_WAITING || conn->state == SYN_PLAIN_SENDING)
+    syn_conn_entry_note_reader (&entry, &conn->waiter, conn->held_us, syn_lane_real_us (conn->lane->lane));
   if (!syn_conn_top_wants (top, &entry))
     return;
   syn_peer_info_read (conn->fd, &entry.peer);
-  entry.sent_bytes = entry.peer.acknowledged_bytes;
   syn_conn_top_add (top, &entry);
 }
 

@@ -49,6 +49,8 @@ send_snapshot (SynPlainConn *self, ReplicaSnapshot *snapshot, guint age_s)
       send_error (self, SYN_ERROR_TOO_LARGE, message, 0);
       return;
     }
+  self->sent_us = replica_snapshot_get_time_us (snapshot);
+  self->n_snapshots++;
   head = syn_plain_head_of (self->lane, 200, self->form, replica_snapshot_get_token (snapshot), g_bytes_get_size (body), age_s,
                             self->wait_s, &length);
   syn_plain_conn_send (self, head, length, body);
@@ -60,11 +62,6 @@ answered (SynWaiter *waiter, SynAnswer answer, ReplicaSnapshot *snapshot, const 
   SynPlainConn *self = conn_of_waiter (waiter);
   guint age_s = syn_waiter_get_age_ms (waiter) / 1000;
 
-  /* Its client may well come back with another connection, as those do that libsoup serves; not when it has ended its side. */
-  if (self->ended)
-    syn_waiter_withdraw (waiter);
-  else
-    syn_waiter_forget (waiter);
   if (answer == SYN_ANSWER_SNAPSHOT)
     send_snapshot (self, snapshot, age_s);
   else if (answer == SYN_ANSWER_ERROR)
@@ -113,6 +110,10 @@ syn_plain_conn_poll (SynPlainConn *self, const SynPlainRequest *request)
   self->wait_s = (gint16) syn_http_parse_prefer_wait (syn_plain_span_to_text (request->prefer, text));
   self->state = SYN_PLAIN_WAITING;
   self->n_polls++;
+  if (self->sent_us != 0)
+    self->held_us = self->sent_us;
+  else if (self->held_us == 0)
+    self->held_us = syn_lane_real_us (lane->lane);
   self->moved_ms = syn_lane_now_ms (lane->lane);
   syn_metric_add (lane->lane, syn_plain_metrics.requests, 1);
   syn_metric_add (lane->lane, syn_plain_metrics.polls, 1);

@@ -44,8 +44,10 @@ struct _SynPlainConn
   SynTimer timer;             /* one purpose at a time: see SynPlainState */
   SynPlainOut *out;           /* (owned) (nullable) */
   char *pending;              /* (owned) (nullable): came, and is not done with */
-  gint64 began_ms, moved_ms;  /* for an operator's list */
-  guint32 n_polls;
+  gint64 began_ms, moved_ms;  /* for an operator's list, as: */
+  gint64 sent_us, held_us;    /* of the last snapshot that was sent; of the one that it holds, at first when it came */
+  guint64 sent_bytes;
+  guint32 n_polls, n_snapshots;
   guint32 pending_bytes;
   int fd;
   SynTls *tls;                /* (owned) (nullable) */
@@ -55,6 +57,8 @@ struct _SynPlainConn
   guint ended : 1;            /* the peer sends no more */
   guint ends : 1;             /* the answer is the last one */
 };
+
+G_STATIC_ASSERT (sizeof (SynPlainConn) <= 256); /* each long-poll that waits has one */
 
 #define SYN_PLAIN_HEAD_BYTES 512 /* of an answer's head at most */
 

@@ -389,20 +389,10 @@ syn_ws_conn_note_views (SynWsConn *self, SynConnEntry *entry)
 {
   gint64 now_us = syn_lane_real_us (self->lane->lane);
 
-  entry->views = self->n_views;
   for (guint i = 0; i < self->n_views; i++)
     {
-      const SynWsView *view = self->views[i];
-      ReplicaToken held = view->waiter.token, newest;
-      guint64 behind = 1;
-
       entry->polls_waiting += is_waiting (self->views[i]);
-      if (!syn_waiter_get_newest (&view->waiter, &newest) || replica_token_equal (held, newest))
-        continue;
-      if (held.epoch == newest.epoch && newest.serial > held.serial)
-        behind = newest.serial - held.serial;
-      entry->behind_snapshots = MAX (entry->behind_snapshots, (gint64) MIN (behind, (guint64) G_MAXINT64));
-      entry->behind_ms = MAX (entry->behind_ms, (now_us - view->held_us) / 1000);
+      syn_conn_entry_note_reader (entry, &self->views[i]->waiter, self->views[i]->held_us, now_us);
     }
 }
 

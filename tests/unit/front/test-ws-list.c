@@ -91,6 +91,112 @@ test_listed (Fixture *f, gconstpointer data)
   close_client (f, deafer);
 }
 
+static gint64
+number_of (const char *entry, const char *member)
+{
+  g_autofree char *name = g_strdup_printf ("\"%s\":", member);
+
+  assert_has (entry, name);
+  return g_ascii_strtoll (strstr (entry, name) + strlen (name), NULL, 10);
+}
+
+/* Polls by @more of "quotes", which it holds as of @serial (0: not yet), in the binary form. */
+static int
+open_long_poll (Fixture *f, gboolean is_deaf, ReplicaToken held, const char *more)
+{
+  int fd = client_connect (f), small = 4096;
+  char text[REPLICA_TOKEN_TEXT_MAX];
+  g_autofree char *match = held.epoch != 0 ? g_strdup_printf ("If-None-Match: \"%s\"\r\n", replica_token_format (held, text)) : g_strdup ("");
+  g_autofree char *request =
+      g_strdup_printf ("GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.synoptic.snapshot\r\n"
+                       "Prefer: wait=30\r\n%s%s\r\n", match, more);
+
+  if (is_deaf)
+    setsockopt (fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  client_send (f, fd, request);
+  fixture_settle (f);
+  return fd;
+}
+
+/* Long-polls, on lanes and at libsoup: waiting ones have all that there is; a stalled one is behind, and bytes wait for it. */
+static void
+test_listed_long_polls (Fixture *f, gconstpointer data)
+{
+  const struct
+  {
+    const char *more;
+    const char *lane;
+    const char *behind_snapshots;
+  } kinds[] = { { "", "\"lane\":\"", "\"behind_snapshots\":3" }, { "Connection: close\r\n", "\"lane\":\"front\"", "\"behind_snapshots\":1" } };
+  const gint64 n_rows = 2000000;
+  gint64 sum;
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      int asks = client_connect (f), waits, deaf;
+      g_autofree char *list = NULL, *first = NULL, *second = NULL, *third = NULL;
+      guint n_waiting = 0;
+      ReplicaToken held;
+
+      fixture_publish_snapshot (f, 3);
+      held = fixture_token (f);
+      waits = open_long_poll (f, FALSE, held, kinds[i].more);
+      deaf = open_long_poll (f, TRUE, held, kinds[i].more);
+      list = client_ask (f, asks, GET ("/v1/connections"));
+      for (guint k = 0; k < 3; k++)
+        {
+          g_autofree char *entry = entry_of (list, k);
+
+          assert_has (entry, "\"waiting_bytes\":0,");
+          assert_has (entry, "\"behind_ms\":0,\"behind_snapshots\":0,");
+          if (strstr (entry, "\"views\":0,\"polls\":0,\"polls_waiting\":0,") != NULL)
+            continue; /* who asks */
+          n_waiting++;
+          assert_has (entry, kinds[i].lane);
+          assert_has (entry, "\"views\":1,\"polls\":1,\"polls_waiting\":1,\"snapshots\":0,");
+        }
+      g_assert_cmpuint (n_waiting, ==, 2);
+      fixture_advance (f, 1000);
+      fixture_publish_snapshot (f, (guint) n_rows);
+      g_free (client_read (f, waits, NULL));
+      client_close (f, waits);
+      for (guint k = 0; k < 2; k++)
+        {
+          /* Somebody else reads on, so that the lane knows of more. */
+          int other = open_long_poll (f, FALSE, fixture_token (f), kinds[i].more);
+
+          fixture_publish_snapshot (f, 3);
+          g_free (client_read (f, other, NULL));
+          client_close (f, other);
+        }
+      fixture_advance (f, 500);
+      g_free (list);
+      list = client_ask (f, asks, GET ("/v1/connections"));
+      first = entry_of (list, 0);
+      assert_has (first, kinds[i].lane);
+      assert_has (first, "\"kind\":\"http\"");
+      assert_has (first, "\"idle_ms\":");
+      assert_has (first, "\"views\":1,\"polls\":1,\"polls_waiting\":0,\"snapshots\":1,");
+      assert_has (first, "\"behind_ms\":1500,"); /* since it came: what it held then, nobody told */
+      assert_has (first, kinds[i].behind_snapshots);
+      /* What went out and what waits are together the answer, but for some hundred bytes of its heads. At libsoup, what arrived is told as sent. */
+      sum = number_of (first, "waiting_bytes");
+      g_assert_cmpint (sum, >, 0);
+      sum += number_of (first, "sent_bytes") + (i == 0 ? 0 : number_of (first, "unacknowledged_bytes"));
+      g_assert_cmpint (sum, >=, 8 * n_rows);
+      g_assert_cmpint (sum, <, 8 * n_rows + 2000);
+      second = entry_of (list, 1);
+      assert_has (second, "\"behind_ms\":0,"); /* who asks */
+      g_free (list);
+      list = client_ask (f, asks, GET ("/v1/connections?sort=sent&limit=1"));
+      third = entry_of (list, 0);
+      assert_has (third, "\"snapshots\":1,"); /* the deaf one has taken the most nevertheless */
+      client_close (f, deaf);
+      client_close (f, asks);
+      fixture_settle (f);
+    }
+}
+
 /* Connections end while they are gone through; more lists than may be are refused; the front goes while some are on their way. */
 static void
 test_listed_while_ending (Fixture *f, gconstpointer data)
@@ -147,6 +253,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add ("/front/ws/" name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
   ADD ("listed", test_listed);
+  ADD ("listed-long-polls", test_listed_long_polls);
   ADD ("listed-while-ending", test_listed_while_ending);
   return g_test_run ();
 }

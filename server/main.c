@@ -123,6 +123,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     return usage_error (error, "--upstream goes with neither --module nor --check");
   if (options->upstream_ca != NULL && options->upstream == NULL)
     return usage_error (error, "--upstream-ca is for an --upstream of https");
+  if (options->upstream != NULL && (options->retain.age != NULL || options->retain.megabytes != SYN_RETAIN_NOT_GIVEN))
+    return usage_error (error, "--upstream goes with neither --retain-age nor --retain-mb: an edge keeps no journal");
   if (options->upstream == NULL && options->catalogs->len == 0)
     return usage_error (error, "no catalog: give --catalog FILE");
   if (options->n_lanes != LANE_PER_CORE && (options->n_lanes < 1 || options->n_lanes > MAX_LANES))

@@ -601,6 +601,8 @@ class Rings(unittest.TestCase):
     def test_options(self):
         for args, status, words in ((["--upstream", "http://127.0.0.1:1", "--catalog", "x.json"], 2, "without --catalog"),
                                     (["--upstream", "http://127.0.0.1:1", "--module", "x.so"], 2, "--module"),
+                                    (["--upstream", "http://127.0.0.1:1", "--retain-age", "1d"], 2, "--retain-age"),
+                                    (["--upstream", "http://127.0.0.1:1", "--retain-mb", "0"], 2, "--retain-mb"),
                                     (["--upstream", "nonsense"], 1, "nonsense"),
                                     (["--upstream", "http://127.0.0.1:1/path"], 1, "expected http://HOST:PORT")):
             run = subprocess.run([program("synopticd", "SYNOPTICD"), *args, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60)

@@ -4,12 +4,40 @@
 
 #include "ctl.h"
 
+/* @body (transfer none) as JSON. */
+static JsonParser *
+parse_document (GBytes *body, const char *path)
+{
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (GError) error = NULL;
+  gsize size;
+  const char *data = g_bytes_get_data (body, &size);
+
+  if (size > 0 && replica_json_check (data, size, REPLICA_JSON_MAX_DEPTH, &error) && json_parser_load_from_data (parser, data, (gssize) size, &error)
+      && json_parser_get_root (parser) != NULL)
+    return g_steal_pointer (&parser);
+  ctl_say ("the server's answer to %s is not JSON%s%s", path, error != NULL ? ": " : "", error != NULL ? error->message : "");
+  return NULL;
+}
+
+JsonParser *
+ctl_fetch_document (const char *server, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) body = ctl_fetch (server, path, "application/json", &error);
+
+  if (body != NULL)
+    return parse_document (body, path);
+  ctl_fail (error);
+  return NULL;
+}
+
 int
 ctl_print_path (const char *server, const char *path, CtlFormat format, JsonNode *(*arrange) (JsonNode *root))
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) body = ctl_fetch (server, path, "application/json", &error);
-  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonParser) parser = NULL;
   g_autoptr (JsonNode) arranged = NULL;
   gsize size;
   const char *data;
@@ -24,14 +52,9 @@ ctl_print_path (const char *server, const char *path, CtlFormat format, JsonNode
         putchar ('\n');
       return ctl_flush ();
     }
-  if (size == 0 || !replica_json_check (data, size, REPLICA_JSON_MAX_DEPTH, &error)
-      || !json_parser_load_from_data (parser, data, (gssize) size, &error)
-      || json_parser_get_root (parser) == NULL)
-    {
-      ctl_say ("the server's answer to %s is not JSON%s%s", path, error != NULL ? ": " : "",
-               error != NULL ? error->message : "");
-      return CTL_ERROR;
-    }
+  parser = parse_document (body, path);
+  if (parser == NULL)
+    return CTL_ERROR;
   if (arrange != NULL)
     arranged = arrange (json_parser_get_root (parser));
   ctl_table_print_json (arranged != NULL ? arranged : json_parser_get_root (parser), stdout);

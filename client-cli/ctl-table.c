@@ -19,6 +19,23 @@ put (const char *text, guint width, gboolean right, gboolean last, FILE *out)
   fputs (last ? "\n" : "  ", out);
 }
 
+guint
+ctl_table_get_width (const CtlTable *table, guint column)
+{
+  g_autoptr (GString) cell = g_string_new (NULL);
+  guint width;
+
+  ctl_append_safe (cell, table->header (table->data, column), strlen (table->header (table->data, column)), FALSE);
+  width = ctl_text_width (cell->str);
+  for (guint r = 0; r < table->n_rows; r++)
+    {
+      g_string_truncate (cell, 0);
+      table->append_cell (table->data, r, column, cell);
+      width = MAX (width, ctl_text_width (cell->str));
+    }
+  return width;
+}
+
 void
 ctl_table_print (const CtlTable *table, FILE *out)
 {
@@ -29,15 +46,7 @@ ctl_table_print (const CtlTable *table, FILE *out)
   for (guint c = 0; c < table->n_columns; c++)
     {
       are_numbers[c] = table->is_number (table->data, c);
-      g_string_truncate (cell, 0);
-      ctl_append_safe (cell, table->header (table->data, c), strlen (table->header (table->data, c)), FALSE);
-      widths[c] = ctl_text_width (cell->str);
-      for (guint r = 0; r < table->n_rows; r++)
-        {
-          g_string_truncate (cell, 0);
-          table->append_cell (table->data, r, c, cell);
-          widths[c] = MAX (widths[c], ctl_text_width (cell->str));
-        }
+      widths[c] = ctl_table_get_width (table, c);
     }
   for (guint c = 0; c < table->n_columns; c++)
     {
@@ -291,7 +300,7 @@ is_array_of_objects (JsonNode *node)
 }
 
 static void
-print_objects (JsonArray *array, FILE *out)
+print_objects (JsonArray *array, gboolean may_turn, FILE *out)
 {
   g_autoptr (GPtrArray) members = g_ptr_array_new_with_free_func (g_free);
   Objects objects = { array, members, FALSE };
@@ -301,7 +310,7 @@ print_objects (JsonArray *array, FILE *out)
     objects_add_members (&objects, json_array_get_object_element (array, i), "");
   if (members->len == 0)
     return;
-  objects.on_side = members->len > COLUMNS_MAX && n_rows < members->len;
+  objects.on_side = may_turn && members->len > COLUMNS_MAX && n_rows < members->len;
   ctl_table_print (&(CtlTable){ .n_rows = objects.on_side ? members->len - 1 : n_rows,
                                 .n_columns = objects.on_side ? n_rows + 1 : members->len,
                                 .data = &objects,
@@ -309,6 +318,12 @@ print_objects (JsonArray *array, FILE *out)
                                 .is_number = objects_is_number,
                                 .append_cell = objects_append_cell },
                    out);
+}
+
+void
+ctl_table_print_objects (JsonArray *objects, FILE *out)
+{
+  print_objects (objects, FALSE, out);
 }
 
 /* Two passes over an object: first what is one line each, then the tables in it. */
@@ -334,7 +349,7 @@ print_object (JsonObject *object, const char *prefix, gboolean tables, guint wid
       else if (is_table && tables && json_array_get_length (json_node_get_array (node)) > 0)
         {
           fprintf (out, "\n%s:\n", label->str);
-          print_objects (json_node_get_array (node), out);
+          print_objects (json_node_get_array (node), TRUE, out);
         }
       else if (!is_table && !tables)
         {
@@ -381,7 +396,7 @@ ctl_table_print_json (JsonNode *root, FILE *out)
       /* {"projections":[…]}: the table is all there is. */
       if (nodes != NULL && nodes->next == NULL && is_array_of_objects (nodes->data))
         {
-          print_objects (json_node_get_array (nodes->data), out);
+          print_objects (json_node_get_array (nodes->data), TRUE, out);
           return;
         }
       print_object (object, "", FALSE, label_width (object, 0), out);
@@ -389,7 +404,7 @@ ctl_table_print_json (JsonNode *root, FILE *out)
     }
   else if (is_array_of_objects (root))
     {
-      print_objects (json_node_get_array (root), out);
+      print_objects (json_node_get_array (root), TRUE, out);
     }
   else
     {

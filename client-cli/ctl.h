@@ -87,6 +87,8 @@ int ctl_print_document (const char *server,
                         JsonNode *(*arrange) (JsonNode *root));
 /* The same of any path, for verbs with options of their own; an exit status. */
 int ctl_print_path (const char *server, const char *path, CtlFormat format, JsonNode *(*arrange) (JsonNode *root));
+/* The document itself, looked at before anything believes it: (transfer full) (nullable): NULL: told. */
+JsonParser *ctl_fetch_document (const char *server, const char *path);
 
 /* ctl-text.c */
 
@@ -114,9 +116,13 @@ typedef struct
 } CtlTable;
 
 void ctl_table_print (const CtlTable *table, FILE *out);
+/* Columns of a terminal that @column takes, without the two spaces between columns. */
+guint ctl_table_get_width (const CtlTable *table, guint column);
 void ctl_table_print_snapshot (ReplicaSnapshot *snapshot, FILE *out);
 /* Any JSON for people: scalars as names and values, arrays of objects as tables. */
 void ctl_table_print_json (JsonNode *root, FILE *out);
+/* Objects, a line each with all their members, however many. */
+void ctl_table_print_objects (JsonArray *objects, FILE *out);
 
 /* ctl-lines.c */
 

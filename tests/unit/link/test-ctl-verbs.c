@@ -333,10 +333,35 @@ test_documents (void)
       "" },
     { ctl_connections,
       "connections",
-      { "/v1/connections?sort=behind&limit=50", "application/json", "200", "{\"connections\":[{\"peer\":\"[::1]:5\",\"behind_ms\":10}]}" },
+      { "/v1/connections?sort=behind&limit=50", "application/json", "200",
+        "{\"connections\":[{\"peer\":\"[::1]:5\",\"kind\":\"websocket\",\"lane\":\"0\",\"user_agent\":\"synoptic/1\\u001b[2J and much more of it than there is room for on "
+        "a line\",\"idle_ms\":4500,\"views\":3,\"behind_ms\":65432,\"behind_snapshots\":65,\"waiting_bytes\":1258291,\"unacknowledged_bytes\":812,"
+        "\"goodput_bytes_s\":1536,\"rtt_us\":85400},{\"peer\":\"[::1]:6\",\"kind\":\"http\",\"lane\":\"front\",\"user_agent\":null,\"idle_ms\":0,"
+        "\"views\":0,\"behind_ms\":0,\"behind_snapshots\":0,\"waiting_bytes\":0,\"unacknowledged_bytes\":null,\"goodput_bytes_s\":null,"
+        "\"rtt_us\":31}],\"connections_not_listed\":2950}" },
       0,
-      "peer     behind_ms\n[::1]:5         10\n",
+      "PEER     KIND  BEHIND  SNAPS  WAITING  UNACKED  RATE   RTT  IDLE  VIEWS  AGE  LANE   AGENT\n"
+      "[::1]:5  ws     1m05s     65     1.2M      812  1.5K  85ms  4.5s      3    -  0      synoptic/1\\x1b[2J and much more of \n"
+      "[::1]:6  http       0      0        0        -     -  31us     0      0    -  front  \n"
+      "(2950 more: -n N lists N)\n",
       "" },
+    { ctl_connections,
+      "connections -s sent",
+      { "/v1/connections?sort=sent&limit=50", "application/json", "200",
+        "{\"connections\":[{\"peer\":\"[::1]:5\",\"kind\":\"http\",\"sent_bytes\":16106127360}],\"connections_not_listed\":0}" },
+      0,
+      "PEER     KIND  SENT  BEHIND  SNAPS  WAITING  UNACKED  RATE  RTT  IDLE  VIEWS  AGE  LANE  AGENT\n"
+      "[::1]:5  http   15G       -      -        -        -     -    -     -      -    -        \n",
+      "" },
+    { ctl_connections,
+      "connections --wide",
+      { "/v1/connections?sort=behind&limit=50", "application/json", "200",
+        "{\"connections\":[{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}]}" },
+      0,
+      "a  b  c  d  e  f  g  h  i  j  k  l  m  n  o  p  q\n1  1  1  1  1  1  1  1  1  1  1  1  1  1  1  1  1\n",
+      "" },
+    { ctl_connections, "connections", { "/v1/connections?sort=behind&limit=50", "application/json", "200", "{\"connections\":{}}" }, 1, "",
+      "synopticctl: the server's answer to /v1/connections?sort=behind&limit=50 is no list of connections\n" },
     { ctl_connections,
       "connections --sort a&b -n 7 -f json",
       { "/v1/connections?sort=a%26b&limit=7", "application/json", "400", "{\"error\":{\"code\":\"invalid\",\"message\":\"no order\"}}" },

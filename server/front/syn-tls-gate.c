@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The handshakes of TLS, on threads of their own.
  *
- * A handshake is half a millisecond of arithmetic (four with a key of RSA), in two steps with a wait between them. On a lane each would hold up what desks
+ * A handshake is two thirds of a millisecond of arithmetic (four with a key of RSA), in two steps with a wait between them. On a lane each would hold up what desks
  * wait for, and ten thousand that come back at once would hold it up for seconds; so they are made here, by as many threads as there are lanes, which the
  * kernel gives their turns like any other, and the door gets connections whose bytes it can read. A thread has two epoll sets: those who have not said
  * anything (a descriptor and a record each), and those under way, which hold some 30 KB. Those under way go first, and only so many may be: when ten

@@ -152,6 +152,7 @@
 #define SYN_SEND_FILE_MIN_BYTES (8u << 10)   /* shorter ones are copied as fast */
 #define SYN_SEND_FILE_MAX_BYTES (8u << 20)   /* longer ones would be kept twice */
 #define SYN_MAX_FORM_JOBS 64                 /* of a lane, waiting for that thread; past it: sent in full, or as they are */
+#define SYN_STATUS_JOURNAL_MS 2000           /* /v1/status waits so long for what the journal has to look up, and then goes without */
 #define SYN_MAX_STATUS_ENTRIES 100           /* on-demand projections that /v1/status lists; those beyond are counted */
 #define SYN_MAX_CONNECTION_ENTRIES 1000      /* connections that one /v1/connections lists; those beyond are counted */
 #define SYN_CONNECTION_ENTRIES 50            /* unless it asks for another number */

@@ -8,12 +8,124 @@
 #include "syn-projection.h"
 #include "syn-silo-journal.h"
 
+/* ---- asking it ---- */
+
+/* Requests that the journal has not answered in time: while there is one nothing more is asked, for that would wait behind it. It lives as long as those. */
+struct _SynHttpJournalAsk
+{
+  guint refs;
+  guint n_late;
+};
+
+typedef struct
+{
+  SynTimer timer;
+  SynHttpJournalAsk *ask; /* (owned) */
+  SynLane *lane;
+  SynJournal *journal;
+  SynHttpJournalFunc func; /* NULL: it is late, and nobody waits any more */
+  gpointer user_data;
+} Asking;
+
+static void
+ask_unref (SynHttpJournalAsk *self)
+{
+  if (--self->refs == 0)
+    g_free (self);
+}
+
+SynHttpJournalAsk *
+syn_http_journal_ask_new (SynHttp *http)
+{
+  SynHttpJournalAsk *self = g_new0 (SynHttpJournalAsk, 1);
+
+  self->refs = 1;
+  return self;
+}
+
 void
-syn_http_append_journal (GString *json, const SynJournalStatus *journal)
+syn_http_journal_ask_free (SynHttpJournalAsk *self)
+{
+  ask_unref (self);
+}
+
+static void
+too_late (SynTimer *timer, gpointer user_data)
+{
+  Asking *self = user_data;
+  SynHttpJournalFunc func = g_steal_pointer (&self->func);
+
+  self->ask->n_late++;
+  func (syn_journal_peek (self->journal), TRUE, self->user_data);
+}
+
+static void
+answered (SynJournalRequest *answer, gpointer user_data)
+{
+  Asking *self = user_data;
+
+  syn_lane_disarm (self->lane, &self->timer);
+  /* What cannot be looked up is left out. */
+  if (self->func != NULL)
+    self->func (answer->error == NULL ? g_steal_pointer (&answer->status) : syn_journal_peek (self->journal), FALSE, self->user_data);
+  else
+    self->ask->n_late--;
+  ask_unref (self->ask);
+  g_free (self);
+}
+
+typedef struct
+{
+  SynParcel parcel; /* first */
+  SynJournal *journal;
+  SynHttpJournalFunc func;
+  gpointer user_data;
+} Busy;
+
+static void
+say_busy (SynLane *lane, SynParcel *parcel)
+{
+  g_autofree Busy *self = (Busy *) parcel;
+
+  self->func (syn_journal_peek (self->journal), TRUE, self->user_data);
+}
+
+void
+syn_http_ask_journal (SynHttp *http, SynHttpJournalFunc func, gpointer user_data)
+{
+  SynJournal *journal = syn_silo_get_journal (http->silo);
+  Asking *self;
+
+  if (http->journal_ask->n_late > 0)
+    {
+      Busy *busy = g_new0 (Busy, 1);
+
+      busy->parcel.run = say_busy;
+      busy->journal = journal;
+      busy->func = func;
+      busy->user_data = user_data;
+      syn_lane_post (http->lane, &busy->parcel);
+      return;
+    }
+  self = g_new0 (Asking, 1);
+  self->ask = http->journal_ask;
+  self->ask->refs++;
+  self->lane = http->lane;
+  self->journal = journal;
+  self->func = func;
+  self->user_data = user_data;
+  syn_lane_arm (http->lane, &self->timer, SYN_STATUS_JOURNAL_MS, too_late, self);
+  syn_journal_submit (journal, syn_journal_request_new (http->lane, SYN_JOURNAL_STATUS, 0, answered, self));
+}
+
+/* ---- what it says ---- */
+
+void
+syn_http_append_journal (GString *json, const SynJournalStatus *journal, gboolean is_busy)
 {
   if (journal == NULL)
     {
-      g_string_append (json, "\"journal\":null,");
+      g_string_append (json, is_busy ? "\"journal\":{\"busy\":true}," : "\"journal\":null,");
       return;
     }
   g_string_append_printf (json,
@@ -32,6 +144,8 @@ syn_http_append_journal (GString *json, const SynJournalStatus *journal)
     syn_json_append_string (json, journal->last_error);
   else
     g_string_append (json, "null");
+  if (is_busy)
+    g_string_append (json, ",\"busy\":true");
   g_string_append (json, "},");
 }
 

@@ -22,6 +22,7 @@ G_BEGIN_DECLS
 
 typedef struct _SynHttpRequest SynHttpRequest;
 typedef struct _SynHttpEdge SynHttpEdge;
+typedef struct _SynHttpJournalAsk SynHttpJournalAsk;
 
 struct _SynHttp
 {
@@ -40,6 +41,7 @@ struct _SynHttp
   guint max_web_sockets;
   guint next_lane;    /* for the next connection that a lane serves */
   guint n_lists;      /* of connections, being made */
+  SynHttpJournalAsk *journal_ask; /* (owned) */
   gboolean ready, draining;
   SynMetric connections, requests, failures, refused;
 };
@@ -104,7 +106,13 @@ void syn_http_append_columns (GString *json, const SynSchema *schema);
 
 /* ---- syn-http-journal.c: @journal (nullable) ---- */
 
-void syn_http_append_journal (GString *json, const SynJournalStatus *journal);
+SynHttpJournalAsk *syn_http_journal_ask_new (SynHttp *http);
+void syn_http_journal_ask_free (SynHttpJournalAsk *self);
+/* @status (transfer full) (nullable); @is_busy: its disk does not answer, and this is only what is known without it. */
+typedef void (*SynHttpJournalFunc) (SynJournalStatus *status, gboolean is_busy, gpointer user_data);
+/* What the journal says of itself, in SYN_STATUS_JOURNAL_MS at the latest; @func is called once, never from within. */
+void syn_http_ask_journal (SynHttp *http, SynHttpJournalFunc func, gpointer user_data);
+void syn_http_append_journal (GString *json, const SynJournalStatus *journal, gboolean is_busy);
 void syn_http_append_journal_readers (GString *json, const SynJournalStatus *journal, SynCatalog *catalog);
 void syn_http_append_journal_source (GString *json, const SynJournalStatus *journal, const char *name);
 void syn_http_append_journal_metrics (GString *text, SynSilo *silo);

@@ -32,6 +32,7 @@ typedef struct
   SynSourceStatus **statuses; /* (owned): NULL: @errors says why */
   char **errors;              /* (owned) */
   SynJournalStatus *journal;  /* (owned) (nullable) */
+  gboolean journal_is_busy;   /* its disk does not answer */
   GPtrArray *recovering;      /* (owned) (nullable): of Recovering */
   GString *on_demand;         /* (owned) (nullable): the questions with their readers, as JSON */
   GString *stretched;         /* (owned) (nullable): what is stretched, likewise */
@@ -213,7 +214,7 @@ append_silo (GString *json, Report *self)
   g_string_append_printf (
       json, "\"memory\":{\"rss_bytes\":%" G_GUINT64_FORMAT "},\"descriptors\":%u,\"cpu_s\":%.3f,",
       process.rss_bytes, process.descriptors, process.cpu_s);
-  syn_http_append_journal (json, self->journal);
+  syn_http_append_journal (json, self->journal, self->journal_is_busy);
   syn_http_append_journal_readers (json, self->journal, self->catalog);
   append_recovering (json, self);
   g_string_append (json, "\"lanes\":[");
@@ -321,12 +322,12 @@ source_said (gpointer payload, const GError *error, gpointer user_data)
 }
 
 static void
-journal_said (SynJournalRequest *answer, gpointer user_data)
+journal_said (SynJournalStatus *status, gboolean is_busy, gpointer user_data)
 {
   Report *self = user_data;
 
-  /* What cannot be looked up is left out. */
-  self->journal = answer->error == NULL ? g_steal_pointer (&answer->status) : syn_journal_peek (syn_silo_get_journal (self->silo));
+  self->journal = status;
+  self->journal_is_busy = is_busy;
   report_got_one (self);
 }
 
@@ -405,8 +406,7 @@ report (SynHttp *http, SoupServerMessage *msg, gboolean whole)
   if (syn_silo_get_journal (http->silo) != NULL)
     {
       self->waiting++;
-      syn_journal_submit (syn_silo_get_journal (http->silo),
-                          syn_journal_request_new (http->lane, SYN_JOURNAL_STATUS, 0, journal_said, self));
+      syn_http_ask_journal (http, journal_said, self);
     }
   if (whole)
     {

@@ -256,6 +256,7 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
   syn_ws_register_metrics ();
   syn_sender_register_metrics ();
   self->edge = syn_http_edge_new (self);
+  self->journal_ask = syn_http_journal_ask_new (self);
   syn_plain_register_metrics ();
   syn_http_register_tls_metrics ();
   g_main_context_push_thread_default (syn_lane_get_context (self->lane));
@@ -298,6 +299,7 @@ syn_http_free (SynHttp *self)
         request->gone (request);
     }
   g_clear_pointer (&self->edge, syn_http_edge_free);
+  g_clear_pointer (&self->journal_ask, syn_http_journal_ask_free);
   g_signal_handlers_disconnect_by_data (self->server, self);
   soup_server_disconnect (self->server);
   g_clear_pointer (&self->gate, syn_tls_gate_free);

@@ -13,6 +13,8 @@
 #include "replica-snapshot-builder.h"
 #include "syn-beacon.h"
 #include "syn-error.h"
+#include "syn-memory-journal.h"
+#include "syn-silo-journal.h"
 #include "synoptic-poll.h"
 #include "syn-source.h"
 
@@ -293,8 +295,8 @@ fixture_release (Fixture *self)
 
 /* ---- life ---- */
 
-void
-fixture_set_up (Fixture *self, gconstpointer data)
+static void
+set_up (Fixture *self, SynJournal *journal)
 {
   static const SynGrainType projection_type = {
     .name = "fake", .reentrant = TRUE,
@@ -305,7 +307,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   };
   g_autoptr (GError) error = NULL;
 
-  memset (self, 0, sizeof *self);
+  *self = (Fixture){ .journal = journal };
   memset (&published, 0, sizeof published);
   self->catalog = syn_catalog_parse ("test.json", "/", catalog_json, -1, &error);
   g_assert_no_error (error);
@@ -314,6 +316,8 @@ fixture_set_up (Fixture *self, gconstpointer data)
   syn_beacons_set_resolver (self->silo, resolve, NULL);
   syn_silo_register (self->silo, &projection_type, NULL);
   syn_silo_register (self->silo, &source_type, NULL);
+  if (journal != NULL)
+    syn_silo_set_journal (self->silo, journal, FALSE);
   syn_silo_start (self->silo, NULL, &error);
   g_assert_no_error (error);
   self->front = syn_front_new (self->silo, self->catalog, "127.0.0.1:0", NULL, &self->authority, &error);
@@ -324,11 +328,24 @@ fixture_set_up (Fixture *self, gconstpointer data)
 }
 
 void
+fixture_set_up (Fixture *self, gconstpointer data)
+{
+  set_up (self, NULL);
+}
+
+void
+fixture_set_up_with_journal (Fixture *self, gconstpointer data)
+{
+  set_up (self, syn_memory_journal_new ());
+}
+
+void
 fixture_tear_down (Fixture *self, gconstpointer data)
 {
   fixture_settle (self);
   syn_front_free (self->front);
   syn_silo_free (self->silo);
+  g_clear_pointer (&self->journal, syn_journal_free);
   syn_catalog_unref (self->catalog);
   g_free (self->authority);
   g_clear_pointer (&published.body, g_bytes_unref);

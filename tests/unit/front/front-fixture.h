@@ -5,6 +5,7 @@
 #include "replica-snapshot.h"
 #include "syn-catalog.h"
 #include "syn-front.h"
+#include "syn-journal.h"
 #include "syn-metrics.h"
 #include "syn-silo-test.h"
 
@@ -18,10 +19,13 @@ typedef struct {
   char *authority;
   guint16 port;
   gboolean drained;
+  SynJournal *journal; /* (nullable) */
 } Fixture;
 
 /* One source "trades" of kind http, one "gen" of kind simulator, one projection "quotes". */
 void fixture_set_up (Fixture *self, gconstpointer data);
+/* The same, with a journal in memory. */
+void fixture_set_up_with_journal (Fixture *self, gconstpointer data);
 /* Ends with every descriptor closed that was opened since fixture_set_up(). */
 void fixture_tear_down (Fixture *self, gconstpointer data);
 

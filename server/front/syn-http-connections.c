@@ -190,7 +190,7 @@ syn_http_connections (SynHttp *http, SoupServerMessage *msg, const char *rest)
     return;
   if (http->n_lists >= SYN_MAX_CONNECTION_LISTS)
     {
-      syn_http_respond_error (msg, SYN_ERROR_OVERLOADED, "connections are being listed for others: ask again", SYN_RETRY_MS, NULL);
+      syn_http_respond_error (msg, SYN_ERROR_OVERLOADED, "connections are being listed for others: ask again", syn_http_retry_ms (), NULL);
       return;
     }
   self = g_new0 (Listing, 1);

@@ -109,7 +109,7 @@ respond_list (List *list, SoupServerMessage *msg, const GError *error)
   if (list->body == NULL)
     {
       syn_http_respond_error (msg, error != NULL ? syn_http_error_code (error) : SYN_ERROR_UNAVAILABLE,
-                              error != NULL ? error->message : "the upstream has not answered yet", SYN_RETRY_MS, NULL);
+                              error != NULL ? error->message : "the upstream has not answered yet", syn_http_retry_ms (), NULL);
       return;
     }
   soup_message_headers_replace (soup_server_message_get_response_headers (msg), "Cache-Control", "no-store");
@@ -270,7 +270,7 @@ forwarded (const SynUpstreamAnswer *answer, const GError *error, gpointer user_d
       syn_http_respond (self->request.msg, answer->status, answer->content_type, answer->body);
     }
   else if (syn_http_request_is_alive (&self->request))
-    syn_http_respond_error (self->request.msg, syn_http_error_code (error), error->message, SYN_RETRY_MS, NULL);
+    syn_http_respond_error (self->request.msg, syn_http_error_code (error), error->message, syn_http_retry_ms (), NULL);
   if (http != NULL)
     count_request (http->edge, error);
   syn_uploads_give_back (self->uploads, self->counted);

@@ -67,11 +67,19 @@ syn_http_error_name (int code)
 }
 
 guint
+syn_http_retry_ms (void)
+{
+  return (guint) g_random_int_range (SYN_RETRY_MS / 2, SYN_RETRY_MS + SYN_RETRY_MS / 2);
+}
+
+guint
 syn_http_error_retry_s (int code, guint retry_ms)
 {
   if (!find_row (code)->retry)
     return 0;
-  return MAX (((retry_ms != 0 ? retry_ms : SYN_RETRY_MS) + 999) / 1000, 1);
+  if (retry_ms == 0)
+    retry_ms = syn_http_retry_ms ();
+  return (retry_ms + 999) / 1000;
 }
 
 void

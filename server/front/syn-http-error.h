@@ -26,7 +26,9 @@ int syn_http_error_code (const GError *error);
 /* @code: a SynError or a SynFault; anything else is an internal error. */
 guint syn_http_error_status (int code);
 const char *syn_http_error_name (int code);
-/* Seconds for Retry-After, or 0: none. @retry_ms: 0 unless the error came with one. */
+/* When to ask again what is refused now: half to one and a half of SYN_RETRY_MS, for who is refused together must not come back together. */
+guint syn_http_retry_ms (void);
+/* Seconds for Retry-After, or 0: none. @retry_ms: 0 unless the error came with one: then syn_http_retry_ms(). */
 guint syn_http_error_retry_s (int code, guint retry_ms);
 /* `{"error":{"code","message"}}`; with @place (nullable) also `line`, `column`, `field`, null where unknown.
  */

@@ -83,7 +83,7 @@ syn_http_respond_chain_error (SoupServerMessage *msg, const GError *error)
 {
   int code = error->code == SYN_ERROR_CONFLICT ? (int) SYN_FAULT_LOOP : error->code;
 
-  syn_http_respond_error (msg, code, error->message, SYN_RETRY_MS, NULL);
+  syn_http_respond_error (msg, code, error->message, syn_http_retry_ms (), NULL);
   /* An edge that asks for a WebSocket sees nothing of the body: this is for its log. */
   soup_server_message_set_status (msg, syn_http_error_status (code), error->message);
 }
@@ -92,7 +92,7 @@ void
 syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *message)
 {
   SynHttpConn *conn = syn_http_conn_of (msg);
-  guint status = syn_http_error_status (code);
+  guint status = syn_http_error_status (code), retry_s = syn_http_error_retry_s (code, 0);
   g_autoptr (GBytes) body = syn_http_error_body (code, message, NULL);
   g_autoptr (GString) answer = g_string_new (NULL);
   g_autoptr (GIOStream) stolen = NULL;
@@ -107,8 +107,8 @@ syn_http_cut_off (SynHttp *http, SoupServerMessage *msg, int code, const char *m
                    "\r\n"
                    "X-Content-Type-Options: nosniff\r\nConnection: close\r\n",
                    status, phrase_of (status), g_bytes_get_size (body));
-  if (syn_http_error_retry_s (code, 0) > 0)
-    g_string_append_printf (answer, "Retry-After: %u\r\n", syn_http_error_retry_s (code, 0));
+  if (retry_s > 0)
+    g_string_append_printf (answer, "Retry-After: %u\r\n", retry_s);
   g_string_append (answer, "\r\n");
   g_string_append_len (answer, g_bytes_get_data (body, &length), (gssize) g_bytes_get_size (body));
 

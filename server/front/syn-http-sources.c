@@ -176,10 +176,10 @@ published (gpointer payload, const GError *error, gpointer user_data)
       SoupServerMessage *msg = self->request.msg;
 
       if (error != NULL)
-        syn_http_respond_error (msg, syn_http_error_code (error), error->message, SYN_RETRY_MS, NULL);
+        syn_http_respond_error (msg, syn_http_error_code (error), error->message, syn_http_retry_ms (), NULL);
       else if (answer->error != NULL)
         syn_http_respond_error (msg, syn_http_error_code (answer->error), answer->error->message,
-                                SYN_RETRY_MS, &answer->place);
+                                syn_http_retry_ms (), &answer->place);
       else
         {
           GString *json = g_string_new (NULL);

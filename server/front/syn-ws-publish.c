@@ -47,7 +47,7 @@ send_refused (SynWsConn *conn, guint32 request, const GError *error, const SynRe
   int code = syn_http_error_code (error);
   ReplicaWireRefusedHead head = {
     .type = REPLICA_WIRE_REFUSED, .code = (guint16) code, .request = request,
-    .retry_ms = retry_ms > 0 || (code != SYN_ERROR_OVERLOADED && code != SYN_ERROR_UNAVAILABLE) ? retry_ms : SYN_RETRY_MS,
+    .retry_ms = retry_ms > 0 || (code != SYN_ERROR_OVERLOADED && code != SYN_ERROR_UNAVAILABLE) ? retry_ms : syn_http_retry_ms (),
     .event = place != NULL ? (guint32) place->line : 0,
     .field_bytes = place != NULL ? (guint32) strlen (place->field) : 0,
     .message_bytes = cut_text (error->message, SYN_WS_MESSAGE_MAX),

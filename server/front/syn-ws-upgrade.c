@@ -128,7 +128,7 @@ syn_http_upgrade (SynHttp *http, SoupServerMessage *msg, const char *rest)
     }
   if (syn_ws_count (http->silo) >= http->max_web_sockets)
     {
-      syn_http_respond_error (msg, SYN_ERROR_OVERLOADED, "too many connections", SYN_RETRY_MS, NULL);
+      syn_http_respond_error (msg, SYN_ERROR_OVERLOADED, "too many connections", syn_http_retry_ms (), NULL);
       return;
     }
   if (!soup_websocket_server_check_handshake (msg, NULL, protocols, NULL, &error))

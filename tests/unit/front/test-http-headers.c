@@ -5,6 +5,7 @@
 #include "replica-error.h"
 #include "syn-http-error.h"
 #include "syn-http-headers.h"
+#include "syn-limits.h"
 #include "syn-listen-address.h"
 
 static void
@@ -258,6 +259,7 @@ test_error_table (void)
     { 0, 500, "internal", 0 },
     { 4711, 500, "internal", 0 },
   };
+  guint n_late = 0;
   g_autoptr (GError) own = g_error_new (SYN_ERROR, SYN_ERROR_TIMEOUT, "x");
   g_autoptr (GError) wire = g_error_new (REPLICA_ERROR, REPLICA_ERROR_TOO_LARGE, "x");
   g_autoptr (GError) other = g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "x");
@@ -266,8 +268,20 @@ test_error_table (void)
     {
       g_assert_cmpuint (syn_http_error_status (cases[i].code), ==, cases[i].status);
       g_assert_cmpstr (syn_http_error_name (cases[i].code), ==, cases[i].name);
-      g_assert_cmpuint (syn_http_error_retry_s (cases[i].code, 0), ==, cases[i].retry_s);
+      g_assert_cmpuint (syn_http_error_retry_s (cases[i].code, 1), ==, cases[i].retry_s);
     }
+  /* Who is refused together is told different times. */
+  for (guint i = 0; i < 1000; i++)
+    {
+      guint retry_ms = syn_http_retry_ms (), retry_s = syn_http_error_retry_s (SYN_ERROR_OVERLOADED, 0);
+
+      g_assert_cmpuint (retry_ms, >=, SYN_RETRY_MS / 2);
+      g_assert_cmpuint (retry_ms, <, SYN_RETRY_MS + SYN_RETRY_MS / 2);
+      g_assert_true (retry_s == 1 || retry_s == 2);
+      n_late += retry_s == 2;
+    }
+  g_assert_cmpuint (n_late, >, 300); /* by chance alone: never */
+  g_assert_cmpuint (n_late, <, 700);
   g_assert_cmpuint (syn_http_error_retry_s (SYN_ERROR_OVERLOADED, 1), ==, 1);
   g_assert_cmpuint (syn_http_error_retry_s (SYN_ERROR_OVERLOADED, 1001), ==, 2);
   g_assert_cmpint (syn_http_error_code (own), ==, SYN_ERROR_TIMEOUT);

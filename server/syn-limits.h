@@ -162,6 +162,6 @@
 #define SYN_RETRY_MAX_MS 10000               /* up to this, more or less */
 #define SYN_HOLD_DEFAULT_MS 10000
 #define SYN_HOLD_MAX_MS 30000
-#define SYN_STALL_MS 60000                   /* a connection that takes no byte of a pending answer for so long is closed */
+#define SYN_STALL_MS 60000                   /* a connection that takes no byte of a pending answer for so long (twice, at most) is closed */
 #define SYN_HTTP_IDLE_MS 60000               /* a keep-alive connection without a request */
 #define SYN_DRAIN_MS 3000                    /* from SIGTERM to the end, at most */

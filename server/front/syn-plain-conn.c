@@ -21,11 +21,19 @@ set_interest (SynPlainConn *self, guint32 events)
   syn_epoll_set_change (self->lane->set, self->fd, events, self);
 }
 
+static void arm_stall (SynPlainConn *self);
+
 static void
 timed_out (SynTimer *timer, gpointer user_data)
 {
   SynPlainConn *self = user_data;
+  int unacknowledged = self->state == SYN_PLAIN_SENDING ? syn_socket_get_unacknowledged (self->fd) : -1;
 
+  if (unacknowledged >= 0 && unacknowledged < self->out->unacknowledged)
+    {
+      arm_stall (self); /* slow, but it moves */
+      return;
+    }
   if (self->state == SYN_PLAIN_SENDING)
     syn_metric_add (self->lane->lane, syn_plain_metrics.stalled, 1);
   syn_plain_conn_drop (self);
@@ -35,6 +43,13 @@ static void
 arm (SynPlainConn *self, guint ms)
 {
   syn_lane_arm (self->lane->lane, &self->timer, ms, timed_out, self);
+}
+
+static void
+arm_stall (SynPlainConn *self)
+{
+  self->out->unacknowledged = syn_socket_get_unacknowledged (self->fd);
+  arm (self, SYN_STALL_MS);
 }
 
 /* ---- the end ---- */
@@ -239,7 +254,7 @@ syn_plain_conn_send (SynPlainConn *self, const char *head, guint head_bytes, GBy
   memcpy (self->out->head, head, head_bytes);
   self->state = SYN_PLAIN_SENDING;
   set_interest (self, EPOLLOUT);
-  arm (self, SYN_STALL_MS);
+  arm_stall (self);
 }
 
 static void
@@ -256,7 +271,7 @@ flush (SynPlainConn *self)
       return;
     }
   if (n > 0)
-    arm (self, SYN_STALL_MS); /* it moves */
+    arm_stall (self); /* it moves */
   out->sent += (gsize) n;
   if (out->sent < out->head_bytes + (out->body != NULL ? g_bytes_get_size (out->body) : 0))
     return;

@@ -33,6 +33,7 @@ typedef struct
   GBytes *body; /* (owned) (nullable): shared with all who get the same */
   gsize sent;   /* of head and body together */
   guint head_bytes;
+  int unacknowledged; /* when the time in which a byte must move began */
   char head[];
 } SynPlainOut;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "syn-tls.h"
@@ -32,6 +34,16 @@ syn_socket_send (int fd, SynTls *tls, const void *bytes, gsize count)
   struct iovec vector = { (void *) bytes, count };
 
   return G_LIKELY (tls == NULL) ? send (fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL) : syn_tls_sendv (tls, &vector, 1);
+}
+
+/* Bytes that were sent, and that the peer's system has not taken yet; -1: not known. A large buffer takes no more for minutes while a slow peer reads
+ * all the time: that it gets emptier is what tells him from one that does not. */
+static inline int
+syn_socket_get_unacknowledged (int fd)
+{
+  int n_bytes;
+
+  return ioctl (fd, SIOCOUTQ, &n_bytes) == 0 ? n_bytes : -1;
 }
 
 /* Our side ends, the peer's may go on. */

@@ -35,12 +35,24 @@ is_full (const SynWsConn *self)
   return self->n_publishes >= SYN_MAX_PUBLISHES_PER_CONNECTION || self->end_code != 0;
 }
 
+static void timed_out (SynTimer *timer, gpointer user_data);
+
+static void
+arm_stall (SynWsConn *self)
+{
+  self->unacknowledged = syn_socket_get_unacknowledged (self->fd);
+  syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self);
+}
+
 static void
 timed_out (SynTimer *timer, gpointer user_data)
 {
   SynWsConn *self = user_data;
+  int unacknowledged = self->out != NULL ? syn_socket_get_unacknowledged (self->fd) : -1;
 
-  if (self->out != NULL)
+  if (unacknowledged >= 0 && unacknowledged < self->unacknowledged)
+    arm_stall (self); /* slow, but it moves */
+  else if (self->out != NULL)
     {
       syn_metric_add (self->lane->lane, syn_ws_metrics.stalled, 1);
       syn_ws_conn_drop (self);
@@ -110,7 +122,7 @@ syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes 
     {
       self->out = out;
       set_interest (self, EPOLLOUT);
-      syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self);
+      arm_stall (self);
     }
   else
     self->out_last->next = out;
@@ -138,7 +150,7 @@ flush (SynWsConn *self)
         }
       if (n == 0)
         return FALSE;
-      syn_lane_arm (self->lane->lane, &self->timer, SYN_STALL_MS, timed_out, self); /* it moves */
+      arm_stall (self); /* it moves */
       while (self->out != NULL && n > 0)
         {
           SynWsOut *out = self->out;

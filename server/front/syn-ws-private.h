@@ -76,6 +76,7 @@ struct _SynWsConn
   SynUploads *uploads;      /* (owned) */
   SynWsPublish *publishes;  /* not answered yet */
   guint32 pending_bytes;
+  int unacknowledged; /* when the time of a stalled answer began: see syn_socket_get_unacknowledged() */
   guint16 n_owed;   /* of its views */
   guint16 next_owed; /* where the search goes on: no view is passed over for ever */
   guint32 counted;          /* bytes of a large message that is coming, in @uploads */

@@ -281,10 +281,34 @@ test_stalled (Fixture *f, gconstpointer data)
     g_assert_cmpuint (bytes->len - (guint) (body + 4 - (const char *) bytes->data), >, 500000 * 8);
     client_close (f, slow);
   }
-  fixture_advance (f, 2000);
+  fixture_advance (f, SYN_STALL_MS + 2000); /* counted from a byte that its system took */
   g_assert_cmpuint (fixture_count_descriptors (), ==, before - 1);
   g_assert_cmpint (fixture_metric (f, syn_plain_metrics.stalled), ==, 1);
   client_close (f, stalled);
+}
+
+/* Who takes less in a minute than makes room for more of it is slow, and not stalled. */
+static void
+test_trickle (Fixture *f, gconstpointer data)
+{
+  int slow = client_connect (f), small = 32768;
+  guint before;
+
+  fixture_publish_snapshot (f, 2000000);
+  setsockopt (slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  before = fixture_count_descriptors ();
+  client_send (f, slow, "GET /v1/projections/quotes HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.synoptic.snapshot\r\n\r\n");
+  for (guint i = 0; i < 5; i++)
+    {
+      static char some[1 << 18];
+
+      fixture_advance (f, SYN_STALL_MS / 2);
+      g_assert_cmpint (recv (slow, some, sizeof some, 0), >, 0);
+      fixture_advance (f, SYN_STALL_MS / 2);
+      g_assert_cmpuint (fixture_count_descriptors (), ==, before);
+    }
+  g_assert_cmpint (fixture_metric (f, syn_plain_metrics.stalled), ==, 0);
+  client_close (f, slow);
 }
 
 /* Text of a large snapshot is not made on a lane. */
@@ -400,6 +424,7 @@ main (int argc, char **argv)
   ADD ("resets", test_resets);
   ADD ("slow", test_slow);
   ADD ("stalled", test_stalled);
+  ADD ("trickle", test_trickle);
   ADD ("large-text", test_large_text);
   ADD ("too-many", test_too_many);
   ADD ("drain", test_drain);

@@ -41,7 +41,32 @@ test_stalled_reader (Fixture *f, gconstpointer data)
   send_poll (f, client, 1, "quotes", REPLICA_TOKEN_NONE, 0);
   fixture_advance (f, SYN_STALL_MS - 1000);
   g_assert_cmpuint (fixture_count_descriptors (), ==, before);
-  fixture_advance (f, 2000);
+  fixture_advance (f, SYN_STALL_MS + 2000); /* counted from a byte that its system took */
+  g_assert_cmpuint (fixture_count_descriptors (), ==, before - 1);
+  close_client (f, client);
+}
+
+/* Who takes less in a minute than makes room for more of it is slow, and not stalled. */
+static void
+test_trickle (Fixture *f, gconstpointer data)
+{
+  Client *client = open_client (f);
+  guint before = fixture_count_descriptors ();
+  int small = 32768;
+
+  setsockopt (client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  fixture_publish_snapshot (f, 2000000);
+  send_poll (f, client, 1, "quotes", REPLICA_TOKEN_NONE, 0);
+  for (guint i = 0; i < 5; i++)
+    {
+      static char some[1 << 18];
+
+      fixture_advance (f, SYN_STALL_MS / 2);
+      g_assert_cmpint (recv (client->fd, some, sizeof some, 0), >, 0);
+      fixture_advance (f, SYN_STALL_MS / 2);
+      g_assert_cmpuint (fixture_count_descriptors (), ==, before);
+    }
+  fixture_advance (f, 2 * SYN_STALL_MS + 1000);
   g_assert_cmpuint (fixture_count_descriptors (), ==, before - 1);
   close_client (f, client);
 }
@@ -205,6 +230,7 @@ main (int argc, char **argv)
 #define ADD(name, func) g_test_add ("/front/ws/" name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
   ADD ("slow-reader", test_slow_reader);
   ADD ("stalled-reader", test_stalled_reader);
+  ADD ("trickle", test_trickle);
   ADD ("deaf-crowd", test_deaf_crowd);
   ADD ("leaving", test_leaving);
   ADD ("half-a-message", test_half_a_message);

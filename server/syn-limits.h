@@ -146,6 +146,7 @@
 #define SYN_MAX_LANE_BASE_BYTES (128u << 20) /* of all beacons of a lane: past it the oldest goes, and its readers get full snapshots */
 #define SYN_DELTA_INLINE_BYTES (1u << 20)    /* deltas of larger snapshots are made by a thread: these take half a millisecond */
 #define SYN_COMPRESS_INLINE_BYTES (64u << 10) /* larger answers are compressed by a thread: these take a third of one */
+#define SYN_MAX_SLOW_BYTES (256u << 20)      /* of a lane: bodies that peers have not taken yet; above: who takes the same one for longest is closed */
 #define SYN_GATHER_POLLS 16                  /* so many at a look at a lane's connections, put aside with few others: the next look … */
 #define SYN_GATHER_MS 1                      /* … is so much later */
 #define SYN_SEND_FILE_AFTER 16               /* so many got a body from a lane: it is laid into a file, and sent from there */

@@ -9,6 +9,7 @@
 #define G_LOG_DOMAIN "syn-front"
 #include "syn-http-private.h"
 #include "syn-sender.h"
+#include "syn-slow-bodies.h"
 
 #include <errno.h>
 #include <string.h>
@@ -255,6 +256,7 @@ syn_http_new (SynSilo *silo, SynCatalog *catalog, GError **error)
                                        "Connections closed unserved, for a limit was reached.");
   syn_ws_register_metrics ();
   syn_sender_register_metrics ();
+  syn_slow_bodies_register_metrics ();
   self->edge = syn_http_edge_new (self);
   self->journal_ask = syn_http_journal_ask_new (self);
   syn_plain_register_metrics ();

@@ -74,12 +74,24 @@ syn_plain_conn_drop (SynPlainConn *self)
   bury (self);
 }
 
+static void
+out_clear (SynPlainConn *self)
+{
+  if (self->out != NULL)
+    syn_slow_release (self->lane->slow, &self->out->hold);
+  g_clear_pointer (&self->out, g_free);
+}
+
+static void
+close_slow (gpointer owner)
+{
+  syn_plain_conn_drop (owner);
+}
+
 void
 syn_plain_conn_free (SynPlainConn *self)
 {
-  if (self->out != NULL)
-    g_clear_pointer (&self->out->body, g_bytes_unref);
-  g_free (self->out);
+  out_clear (self);
   g_free (self->pending);
   g_free (self);
 }
@@ -248,7 +260,8 @@ syn_plain_conn_send (SynPlainConn *self, const char *head, guint head_bytes, GBy
       return;
     }
   self->out = g_malloc (sizeof (SynPlainOut) + head_bytes);
-  self->out->body = body != NULL ? g_bytes_ref (body) : NULL;
+  self->out->hold = (SynSlowHold){ 0 };
+  syn_slow_hold (self->lane->slow, &self->out->hold, body, close_slow, self);
   self->out->sent = (gsize) n;
   self->out->head_bytes = head_bytes;
   memcpy (self->out->head, head, head_bytes);
@@ -262,7 +275,7 @@ flush (SynPlainConn *self)
 {
   SynPlainOut *out = self->out;
   struct iovec vector[2];
-  int n_vector = syn_sender_rest (out->head, out->head_bytes, out->body, out->sent, vector);
+  int n_vector = syn_sender_rest (out->head, out->head_bytes, out->hold.body, out->sent, vector);
   gssize n = note_sent (self, syn_sender_send_vector (self->fd, self->tls, vector, n_vector));
 
   if (n < 0)
@@ -273,10 +286,9 @@ flush (SynPlainConn *self)
   if (n > 0)
     arm_stall (self); /* it moves */
   out->sent += (gsize) n;
-  if (out->sent < out->head_bytes + (out->body != NULL ? g_bytes_get_size (out->body) : 0))
+  if (out->sent < out->head_bytes + (out->hold.body != NULL ? g_bytes_get_size (out->hold.body) : 0))
     return;
-  g_clear_pointer (&out->body, g_bytes_unref);
-  g_clear_pointer (&self->out, g_free);
+  out_clear (self);
   set_interest (self, self->ended ? 0 : EPOLLIN);
   all_sent (self);
 }

@@ -149,6 +149,7 @@ plain_lane_get (SynLane *lane)
   self->lane = lane;
   self->beacons = syn_beacon_set_for_lane (lane);
   self->sender = syn_sender_for_lane (lane);
+  self->slow = syn_slow_bodies_for_lane (lane);
   self->scratch = g_malloc (SYN_PLAIN_SCRATCH);
   self->set = syn_epoll_set_new (lane, "lane HTTP connections", event);
   syn_lane_set_slot (lane, SYN_LANE_SLOT_PLAIN, self, lane_free);
@@ -237,7 +238,7 @@ note (SynConnTop *top, SynPlainConn *conn)
   };
 
   if (conn->out != NULL)
-    entry.waiting_bytes = conn->out->head_bytes + (conn->out->body != NULL ? g_bytes_get_size (conn->out->body) : 0) - conn->out->sent;
+    entry.waiting_bytes = conn->out->head_bytes + (conn->out->hold.body != NULL ? g_bytes_get_size (conn->out->hold.body) : 0) - conn->out->sent;
   if (conn->state == SYN_PLAIN_WAITING || conn->state == SYN_PLAIN_SENDING)
     syn_conn_entry_note_reader (&entry, &conn->waiter, conn->held_us, syn_lane_real_us (conn->lane->lane));
   if (!syn_conn_top_wants (top, &entry))

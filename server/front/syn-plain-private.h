@@ -7,6 +7,7 @@
 #include "syn-limits.h"
 #include "syn-metrics.h"
 #include "syn-sender.h"
+#include "syn-slow-bodies.h"
 #include "syn-plain.h"
 #include "syn-plain-reader.h"
 #include "syn-socket.h"
@@ -30,7 +31,7 @@ typedef enum
 /* What is left of an answer. */
 typedef struct
 {
-  GBytes *body; /* (owned) (nullable): shared with all who get the same */
+  SynSlowHold hold; /* with the body, which is shared with all who get the same */
   gsize sent;   /* of head and body together */
   guint head_bytes;
   int unacknowledged; /* when the time in which a byte must move began */
@@ -84,6 +85,7 @@ struct _SynPlainLane
   SynPlainExit *exit; /* (owned) (nullable) */
   SynEpollSet *set; /* (owned) */
   SynSender *sender;
+  SynSlowBodies *slow;
   char *scratch;      /* (owned): SYN_PLAIN_SCRATCH bytes to read into */
   SynPlainConn *conns;
   SynPlainConn *graveyard;

@@ -65,13 +65,20 @@ timed_out (SynTimer *timer, gpointer user_data)
 
 /* ---- out ---- */
 
+static void
+close_slow (gpointer owner)
+{
+  syn_ws_conn_drop (owner);
+}
+
 static SynWsOut *
-out_new (const guint8 *head, guint head_bytes, GBytes *body, gsize sent)
+out_new (SynWsConn *conn, const guint8 *head, guint head_bytes, GBytes *body, gsize sent)
 {
   SynWsOut *out = g_malloc (sizeof (SynWsOut) + head_bytes);
 
   out->next = NULL;
-  out->body = body != NULL ? g_bytes_ref (body) : NULL;
+  out->hold = (SynSlowHold){ 0 };
+  syn_slow_hold (conn->lane->slow, &out->hold, body, close_slow, conn);
   out->sent = sent;
   out->head_bytes = head_bytes;
   memcpy (out->head, head, head_bytes);
@@ -79,9 +86,9 @@ out_new (const guint8 *head, guint head_bytes, GBytes *body, gsize sent)
 }
 
 static void
-out_free (SynWsOut *out)
+out_free (SynWsConn *conn, SynWsOut *out)
 {
-  g_clear_pointer (&out->body, g_bytes_unref);
+  syn_slow_release (conn->lane->slow, &out->hold);
   g_free (out);
 }
 
@@ -117,7 +124,7 @@ syn_ws_conn_send (SynWsConn *self, const guint8 *head, guint head_bytes, GBytes 
       if ((gsize) n == total)
         return;
     }
-  out = out_new (head, head_bytes, body, (gsize) n);
+  out = out_new (self, head, head_bytes, body, (gsize) n);
   if (self->out == NULL)
     {
       self->out = out;
@@ -141,7 +148,7 @@ flush (SynWsConn *self)
       gssize n;
 
       for (SynWsOut *out = self->out; out != NULL && n_outs < OUTS_PER_SEND; out = out->next, n_outs++)
-        n_vector += syn_sender_rest (out->head, out->head_bytes, out->body, out->sent, vector + n_vector);
+        n_vector += syn_sender_rest (out->head, out->head_bytes, out->hold.body, out->sent, vector + n_vector);
       n = count_sent (self, syn_sender_send_vector (self->fd, self->tls, vector, n_vector));
       if (n < 0)
         {
@@ -154,7 +161,7 @@ flush (SynWsConn *self)
       while (self->out != NULL && n > 0)
         {
           SynWsOut *out = self->out;
-          gsize left = out->head_bytes + (out->body != NULL ? g_bytes_get_size (out->body) : 0) - out->sent;
+          gsize left = out->head_bytes + (out->hold.body != NULL ? g_bytes_get_size (out->hold.body) : 0) - out->sent;
 
           if ((gsize) n < left)
             {
@@ -163,7 +170,7 @@ flush (SynWsConn *self)
             }
           n -= (gssize) left;
           self->out = out->next;
-          out_free (out);
+          out_free (self, out);
         }
     }
   self->out_last = NULL;
@@ -240,7 +247,7 @@ syn_ws_conn_free (SynWsConn *self)
       SynWsOut *out = self->out;
 
       self->out = out->next;
-      out_free (out);
+      out_free (self, out);
     }
   syn_ws_reader_clear (&self->reader);
   syn_uploads_unref (self->uploads);

@@ -96,6 +96,7 @@ syn_ws_lane_get (SynLane *lane)
   self->lane = lane;
   self->beacons = syn_beacon_set_for_lane (lane);
   self->sender = syn_sender_for_lane (lane);
+  self->slow = syn_slow_bodies_for_lane (lane);
   self->max_views = SYN_MAX_VIEWS_PER_CONNECTION;
   self->max_jobs = SYN_MAX_FORM_JOBS;
   self->scratch = g_malloc (SYN_WS_SCRATCH);

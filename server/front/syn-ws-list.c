@@ -58,7 +58,7 @@ note (SynConnTop *top, SynWsConn *conn)
   };
 
   for (SynWsOut *out = conn->out; out != NULL; out = out->next)
-    entry.waiting_bytes += out->head_bytes + (out->body != NULL ? g_bytes_get_size (out->body) : 0) - out->sent;
+    entry.waiting_bytes += out->head_bytes + (out->hold.body != NULL ? g_bytes_get_size (out->hold.body) : 0) - out->sent;
   syn_ws_conn_note_views (conn, &entry);
   if (!syn_conn_top_wants (top, &entry))
     return;

@@ -8,6 +8,7 @@
 #include "syn-limits.h"
 #include "syn-metrics.h"
 #include "syn-sender.h"
+#include "syn-slow-bodies.h"
 #include "syn-socket.h"
 #include "syn-ws-frame.h"
 #include "syn-ws-lane.h"
@@ -38,7 +39,7 @@ typedef enum
 struct _SynWsOut
 {
   SynWsOut *next;
-  GBytes *body; /* (owned) (nullable) */
+  SynSlowHold hold; /* with the body */
   gsize sent;   /* of head and body together */
   guint head_bytes;
   guint8 head[];
@@ -93,6 +94,7 @@ struct _SynWsLane
   SynBeaconSet *beacons;
   SynEpollSet *set; /* (owned) */
   SynSender *sender;
+  SynSlowBodies *slow;
   guint8 *scratch; /* (owned): SYN_WS_SCRATCH bytes to read into */
   SynWsConn *conns;
   SynWsConn *graveyard;

@@ -49,7 +49,7 @@ void syn_lane_disarm (SynLane *self, SynTimer *timer);
 /* Room for what other rooms keep per lane (its beacons, its connections): one slot each, numbered here. The destroy function runs on the
  * lane's thread when the lane ends, the highest slot's first. */
 typedef enum {
-  SYN_LANE_SLOT_STATE, SYN_LANE_SLOT_REMINDERS, SYN_LANE_SLOT_BEACONS, SYN_LANE_SLOT_SENDER, SYN_LANE_SLOT_CONNECTIONS, SYN_LANE_SLOT_PLAIN,
+  SYN_LANE_SLOT_STATE, SYN_LANE_SLOT_REMINDERS, SYN_LANE_SLOT_BEACONS, SYN_LANE_SLOT_SENDER, SYN_LANE_SLOT_SLOW, SYN_LANE_SLOT_CONNECTIONS, SYN_LANE_SLOT_PLAIN,
   SYN_LANE_SLOT_CHANGES, SYN_LANE_SLOT_STRETCH, SYN_LANE_N_SLOTS,
 } SynLaneSlot;
 gpointer syn_lane_get_slot (SynLane *self, SynLaneSlot slot);

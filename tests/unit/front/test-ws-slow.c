@@ -150,8 +150,8 @@ count_held (Fixture *f)
         for (SynWsOut *out = conn->out; out != NULL; out = out->next, n++)
           {
             held.bytes += sizeof *out + out->head_bytes;
-            if (out->body != NULL && g_hash_table_add (bodies, out->body))
-              held.bytes += g_bytes_get_size (out->body);
+            if (out->hold.body != NULL && g_hash_table_add (bodies, out->hold.body))
+              held.bytes += g_bytes_get_size (out->hold.body);
           }
         held.n_outs += n;
         held.max_outs = MAX (held.max_outs, n);
@@ -223,6 +223,41 @@ test_deaf_crowd (Fixture *f, gconstpointer data)
     close_client (f, clients[i]);
 }
 
+/* Deaf ones that each hold another snapshot: past the limit those go who have held theirs for longest. */
+static void
+test_deaf_to_different (Fixture *f, gconstpointer data)
+{
+  guint n_lanes = syn_silo_get_n_lanes (f->silo), n = 5 * n_lanes;
+  g_autofree Client **clients = g_new (Client *, n);
+  Held held;
+
+  for (guint i = 0; i < n_lanes; i++)
+    syn_slow_bodies_set_max (syn_slow_bodies_for_lane (syn_silo_get_lane (f->silo, i)), 5000000);
+  for (guint i = 0; i < n; i++)
+    {
+      guint n_held = MIN (i / n_lanes + 1, 3);
+
+      clients[i] = open_deaf (f, i);
+      fixture_publish_snapshot (f, 200000 + i); /* 1.6 MB: three of a lane */
+      send_poll (f, clients[i], 1, "quotes", REPLICA_TOKEN_NONE, 0);
+      fixture_advance (f, 1);
+      held = count_held (f);
+      if (i % n_lanes == n_lanes - 1)
+        {
+          g_assert_cmpuint (held.n_conns, ==, n_held * n_lanes);
+          g_assert_cmpuint (held.n_bodies, ==, n_held * n_lanes);
+        }
+    }
+  for (guint i = n; i-- > 0;)
+    {
+      if (i >= 2 * n_lanes)
+        assert_snapshot_on (f, clients[i], 200000 + i);
+      close_client (f, clients[i]);
+    }
+  for (guint i = 0; i < n_lanes; i++)
+    g_assert_cmpuint (syn_slow_bodies_get_bytes (syn_slow_bodies_for_lane (syn_silo_get_lane (f->silo, i))), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -232,6 +267,7 @@ main (int argc, char **argv)
   ADD ("stalled-reader", test_stalled_reader);
   ADD ("trickle", test_trickle);
   ADD ("deaf-crowd", test_deaf_crowd);
+  ADD ("deaf-to-different", test_deaf_to_different);
   ADD ("leaving", test_leaving);
   ADD ("half-a-message", test_half_a_message);
   ADD ("linger", test_linger);

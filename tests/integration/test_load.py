@@ -288,7 +288,6 @@ class Load(unittest.TestCase):
                                    (["--hot", "a", "-n", "5", "--connections", "2", "--transport", "http"], "its own"), (["--hot", "a", "--hold", "31"], "1 to 30"),
                                    (["--hot", "a", "--rate", "0"], "--rate"), (["--hot", "a", "-f", "csv"], "table or json"), (["--hot", "a", "more"], "too many")):
             self.assertIn(message, self.run_load(*arguments, status=2).stderr.decode("utf-8"), arguments)
-        self.assertIn(b"TLS", self.run_load("--hot", "a", server="https://127.0.0.1:1", status=2).stderr)
 
     def test_no_server(self):
         done = self.run_load("--hot", "hot", "-q", server="http://127.0.0.1:1", status=1)

@@ -124,7 +124,8 @@ newcomer_free (Newcomer *self)
 static void
 newcomer_drop (Newcomer *self)
 {
-  syn_socket_close (self->fd, self->tls); /* which takes it out of the epoll set */
+  syn_epoll_set_remove (self->door->set, self->fd);
+  syn_socket_close (self->fd, self->tls);
   newcomer_free (self);
 }
 

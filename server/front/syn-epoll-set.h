@@ -18,7 +18,8 @@ void syn_epoll_set_free (SynEpollSet *self);
 
 gboolean syn_epoll_set_add (SynEpollSet *self, int fd, guint32 events, gpointer member);
 void syn_epoll_set_change (SynEpollSet *self, int fd, guint32 events, gpointer member);
-void syn_epoll_set_remove (SynEpollSet *self, int fd); /* closing it does as well */
+/* Before it is closed, always: closing alone does not take it out for as long as anybody else has it, were it a tool that looks at /proc for a moment. */
+void syn_epoll_set_remove (SynEpollSet *self, int fd);
 
 /* What the member brought that has its turn now was a poll, and it waits: nobody minds if the next one like it is read a little later. */
 void syn_epoll_set_note_parked (SynEpollSet *self);

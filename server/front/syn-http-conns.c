@@ -103,6 +103,7 @@ linger_free (Linger *self)
   *self->pprev = self->next;
   self->set->n_lingering--;
   syn_lane_disarm (self->set->lane, &self->timer);
+  epoll_ctl (self->set->epoll_fd, EPOLL_CTL_DEL, self->fd, NULL);
   close (self->fd);
   g_free (self);
 }

@@ -70,7 +70,8 @@ syn_plain_conn_drop (SynPlainConn *self)
     return;
   if (self->state == SYN_PLAIN_WAITING || self->state == SYN_PLAIN_SENDING)
     syn_waiter_withdraw (&self->waiter);
-  syn_socket_close (self->fd, g_steal_pointer (&self->tls)); /* which takes it out of the epoll set */
+  syn_epoll_set_remove (self->lane->set, self->fd);
+  syn_socket_close (self->fd, g_steal_pointer (&self->tls));
   bury (self);
 }
 

@@ -138,7 +138,10 @@ give_up (Worker *self, Newcomer *newcomer, SynTlsFailure failure)
   newcomer_free (self, newcomer);
   if (tls != NULL)
     syn_tls_free (tls);
-  close (fd); /* which takes it out of the epoll set */
+  /* It is in one of them; closing alone does not take it out for as long as anybody else has it. */
+  epoll_ctl (self->fresh_fd, EPOLL_CTL_DEL, fd, NULL);
+  epoll_ctl (self->going_fd, EPOLL_CTL_DEL, fd, NULL);
+  close (fd);
   send_back (self->gate, -1, NULL, failure);
 }
 

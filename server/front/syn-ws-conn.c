@@ -233,7 +233,8 @@ syn_ws_conn_drop (SynWsConn *self)
   syn_ws_conn_forget_publishes (self);
   self->state = SYN_WS_CLOSED;
   syn_lane_disarm (self->lane->lane, &self->timer);
-  syn_socket_close (self->fd, g_steal_pointer (&self->tls)); /* which takes it out of the epoll set */
+  syn_epoll_set_remove (self->lane->set, self->fd);
+  syn_socket_close (self->fd, g_steal_pointer (&self->tls));
   self->fd = -1;
   syn_ws_lane_bury (self->lane, self);
 }

@@ -258,6 +258,26 @@ test_deaf_to_different (Fixture *f, gconstpointer data)
     g_assert_cmpuint (syn_slow_bodies_get_bytes (syn_slow_bodies_for_lane (syn_silo_get_lane (f->silo, i))), ==, 0);
 }
 
+/* Somebody else has the descriptor of one that is gone, as a tool has that lists those of all processes: nothing is told of it any more. */
+static void
+test_held_elsewhere (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SynUploads) uploads = syn_uploads_new (f->catalog, SYN_MAX_UPLOAD_BYTES);
+  int pair[2], elsewhere;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), ==, 0);
+  elsewhere = dup (pair[0]);
+  syn_ws_lane_give (syn_silo_get_lane (f->silo, 0), pair[0], NULL, NULL, "gone/1", uploads);
+  fixture_settle (f);
+  g_assert_cmpuint (count_held (f).n_conns, ==, 1);
+  g_assert_cmpint (shutdown (pair[1], SHUT_RDWR), ==, 0);
+  fixture_advance (f, 1);
+  g_assert_cmpuint (count_held (f).n_conns, ==, 0);
+  fixture_advance (f, 1);
+  close (elsewhere);
+  close (pair[1]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -269,6 +289,7 @@ main (int argc, char **argv)
   ADD ("deaf-crowd", test_deaf_crowd);
   ADD ("deaf-to-different", test_deaf_to_different);
   ADD ("leaving", test_leaving);
+  ADD ("held-elsewhere", test_held_elsewhere);
   ADD ("half-a-message", test_half_a_message);
   ADD ("linger", test_linger);
   return g_test_run ();

@@ -218,6 +218,27 @@ event (gpointer member, guint32 events)
 
 /* ---- life ---- */
 
+static void
+prepare_here (SynLane *lane, SynParcel *parcel)
+{
+  syn_ws_lane_prepare (lane);
+  syn_plain_lane_prepare (lane);
+  g_free (parcel);
+}
+
+/* Not by the first connection of each: it may come when there is no descriptor left for a set, without which a lane cannot go on. */
+static void
+prepare_lanes (SynSilo *silo)
+{
+  for (guint i = 0; i < syn_silo_get_n_lanes (silo); i++)
+    {
+      SynParcel *parcel = g_new0 (SynParcel, 1);
+
+      parcel->run = prepare_here;
+      syn_lane_post (syn_silo_get_lane (silo, i), parcel);
+    }
+}
+
 SynDoor *
 syn_door_new (SynHttp *http)
 {
@@ -227,6 +248,7 @@ syn_door_new (SynHttp *http)
   self->exit = syn_plain_exit_new (adopt_from_lane, self);
   self->set = syn_epoll_set_new (http->lane, "front door", event);
   syn_plain_upgrade_init (&self->upgrade);
+  prepare_lanes (http->silo);
   return self;
 }
 

@@ -156,6 +156,12 @@ plain_lane_get (SynLane *lane)
   return self;
 }
 
+void
+syn_plain_lane_prepare (SynLane *lane)
+{
+  plain_lane_get (lane);
+}
+
 static void
 open_here (SynLane *lane, SynParcel *parcel)
 {

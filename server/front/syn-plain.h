@@ -27,6 +27,8 @@ guint syn_plain_count (SynSilo *silo);
 void syn_plain_lane_open (SynLane *lane);
 /* All of the lane's, for an operator's list. On the lane. */
 void syn_plain_lane_list (SynLane *lane, SynConnTop *top);
+/* Makes the lane's set now, while there are descriptors for it. On the lane. */
+void syn_plain_lane_prepare (SynLane *lane);
 /* Hands a connection to a lane. Takes @fd, @tls (nullable) and @first: a request that the lane will find plain, and whatever follows. Any thread. */
 void syn_plain_lane_give (SynLane *lane, int fd, SynTls *tls, GBytes *first, SynPlainExit *exit);
 /* Answers what is parked, closes what is idle, and makes every answer from now on the last of its connection; or (@now) cuts off all. Any

@@ -105,6 +105,12 @@ syn_ws_lane_get (SynLane *lane)
   return self;
 }
 
+void
+syn_ws_lane_prepare (SynLane *lane)
+{
+  syn_ws_lane_get (lane);
+}
+
 /* ---- arrivals ---- */
 
 typedef struct

@@ -17,6 +17,8 @@ guint syn_ws_count (SynSilo *silo);
 /* Hands a connection, taken over after its handshake, to a lane. Takes @fd and @tls (nullable); @first (transfer full)
  * (nullable): bytes of the client that were read already; @agent: (nullable): what it calls itself, of which the first
  * SYN_CONN_AGENT_MAX bytes are kept; @uploads (transfer none): where it may publish. Any thread. */
+/* Makes the lane's set now, while there are descriptors for it. On the lane. */
+void syn_ws_lane_prepare (SynLane *lane);
 void syn_ws_lane_give (SynLane *lane, int fd, SynTls *tls, GBytes *first, const char *agent, SynUploads *uploads);
 
 typedef void (*SynWsDrainFunc) (gpointer user_data);
